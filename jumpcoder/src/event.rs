@@ -1,0 +1,119 @@
+//! What a run tells while it goes: one event a round, in the order of the rounds.
+
+use serde::Serialize;
+
+/// A position that was chosen to be infilled.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChosenPosition {
+    /// The line before which is inserted.
+    pub position: usize,
+    /// The score of that line's first scored token.
+    pub score: f32,
+}
+
+/// What the infilling model found at a position.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Infill {
+    /// The line before which it would be inserted.
+    pub position: usize,
+    /// The text, without what follows its end; empty when nothing is missing.
+    pub text: String,
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Judge {
+    /// The syntax tree: the insertion defines something that was undefined.
+    Ast,
+    /// The generation model's scores of the following lines.
+    Score,
+}
+
+/// A candidate and its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CandidateReport {
+    /// The line before which it is inserted.
+    pub position: usize,
+    /// The inserted lines, each ending in `\n`.
+    pub inserted: Vec<String>,
+    /// Who decided.
+    pub by: Judge,
+    /// For each line of the suffix that was scored: mean score after minus before; `null` where a
+    /// line was skipped. Empty if the syntax tree decided.
+    pub deltas: Vec<Option<f32>>,
+    /// Was it accepted?
+    pub accepted: bool,
+    /// The sum of the deltas of the lines that improved; 0 if the syntax tree decided.
+    pub gain: f32,
+}
+
+/// How a round changed the program.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// The next line was appended.
+    Append {
+        /// The line, ending in `\n`.
+        line: String,
+    },
+    /// A candidate was inserted.
+    Insert {
+        /// The line before which it was inserted.
+        position: usize,
+        /// The inserted lines, each ending in `\n`.
+        lines: Vec<String>,
+        /// Lines that were dropped from the end of the program, to be written anew.
+        num_dropped: usize,
+        /// Who decided.
+        by: Judge,
+    },
+    /// Nothing: the program had ended.
+    None,
+}
+
+/// Tokens that were run through a model, by kind, and those that were not because their keys and
+/// values were still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TokenCounts {
+    /// The prompt, and text that had to be run again.
+    pub prefill: usize,
+    /// Tokens of next lines, one by one.
+    pub decode: usize,
+    /// Prompts of the infilling model.
+    pub infill_prefill: usize,
+    /// Tokens of infills, one by one.
+    pub infill_decode: usize,
+    /// Tokens of earlier infills that were verified.
+    pub verify: usize,
+    /// Candidates and the lines after them.
+    pub rescore: usize,
+    /// Tokens of all these prompts and candidates that a fork already held.
+    pub reused: usize,
+}
+
+/// One round of one program.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Round {
+    /// Counts from 0.
+    pub round: usize,
+    /// Lines of the program when the round began.
+    pub num_lines: usize,
+    /// The positions that were chosen.
+    pub positions: Vec<ChosenPosition>,
+    /// What was found there.
+    pub infills: Vec<Infill>,
+    /// What the generation model wrote meanwhile.
+    pub next_line: String,
+    /// Did the generation model say that the program has ended?
+    pub ended: bool,
+    /// The candidates.
+    pub candidates: Vec<CandidateReport>,
+    /// What became of the program.
+    #[serde(flatten)]
+    pub change: Change,
+    /// Work of this round.
+    pub tokens: TokenCounts,
+    /// Wall time of this round; rounds of different problems overlap.
+    pub seconds: f64,
+}

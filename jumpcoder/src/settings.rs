@@ -1,0 +1,74 @@
+//! What a run may choose: every number and switch of the algorithm.
+
+use jump_kernels::ScoreKind;
+
+/// Which programs are generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Plain autoregressive generation.
+    Ar,
+    /// JumpCoder, the paper's variant V.
+    Jump,
+    /// The paper's variant F: [`Mode::Jump`] and [`Mode::Ar`], and where scoring accepted an
+    /// insertion, the one of lower perplexity.
+    Filtered,
+}
+
+/// Sampling of the generation model's lines; infills are always greedy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SamplingSettings {
+    /// Divides the logits; greater than 0.
+    pub temperature: f32,
+    /// The smallest set of most probable tokens that reaches this probability is drawn from.
+    pub top_p: f32,
+    /// With the problem, the sample and the position it makes the key of a draw.
+    pub seed: u64,
+}
+
+/// The settings of a run. [`Settings::default`] is the paper's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Which programs are generated.
+    pub mode: Mode,
+    /// Positions that are infilled in a round (k).
+    pub num_positions: usize,
+    /// The improvement of a line's mean score that counts (τ).
+    pub threshold: f32,
+    /// Bounds the lines of a program, and the rounds.
+    pub max_lines: usize,
+    /// A line is cut after so many tokens.
+    pub max_line_tokens: usize,
+    /// What a score is.
+    pub score: ScoreKind,
+    /// May positions lie inside comments and docstrings?
+    pub infill_comments: bool,
+    /// May positions lie inside the prompt?
+    pub infill_prompt: bool,
+    /// Are imports and functions judged by the syntax tree? Otherwise by scoring, like the rest.
+    pub ast_judge: bool,
+    /// Is the last round's infill verified before it is decoded anew?
+    pub speculative_infilling: bool,
+    /// Do what the authors' code does where it differs from the paper's intent.
+    pub reference_quirks: bool,
+    /// `None` is greedy.
+    pub sampling: Option<SamplingSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Jump,
+            num_positions: 5,
+            threshold: 0.3,
+            max_lines: 64,
+            max_line_tokens: 256,
+            score: ScoreKind::Logit,
+            infill_comments: false,
+            infill_prompt: true,
+            ast_judge: true,
+            speculative_infilling: true,
+            reference_quirks: false,
+            sampling: None,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! One program to write, and what came of it.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::event::{Judge, Round, TokenCounts};
+
+/// A program to write: a problem, and which of its samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The problem's id, as the input has it.
+    pub id: String,
+    /// Counts from 0.
+    pub sample: usize,
+    /// The text to go on from.
+    pub prompt: String,
+    /// The programming language, lower case.
+    pub language: String,
+    /// A new line that begins with one of these ends the program. Leading newlines don't count.
+    pub stop: Vec<String>,
+}
+
+/// An insertion that was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Insertion {
+    /// The round, counting from 0.
+    pub round: usize,
+    /// The line before which it was inserted, in the program of that time.
+    pub position: usize,
+    /// The inserted lines, each ending in `\n`.
+    pub lines: Vec<String>,
+    /// Who decided.
+    pub by: Judge,
+    /// The sum of the improvements; 0 if the syntax tree decided.
+    pub gain: f32,
+}
+
+/// A finished program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// The whole program.
+    pub program: String,
+    /// What follows the prompt, if the prompt is unchanged.
+    pub completion: Option<String>,
+    /// Insertions, in the order of their acceptance.
+    pub insertions: Vec<Insertion>,
+    /// Rounds that it took.
+    pub num_rounds: usize,
+    /// Tokens that were run.
+    pub tokens: TokenCounts,
+    /// For [`Mode::Filtered`](crate::settings::Mode::Filtered): was the plain program kept?
+    pub kept_ar: Option<bool>,
+    /// Wall time from its start to its end; programs in one batch overlap.
+    pub seconds: f64,
+}
+
+/// Why a program could not be written.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TaskError {
+    /// There is nothing to go on from.
+    #[error("the prompt is empty: give at least one line of code or comment")]
+    EmptyPrompt,
+    /// The prompt leaves no room.
+    #[error(
+        "the prompt has {prompt_len} tokens, but the model's context is {context_len}: shorten the \
+         prompt or take a model with a longer context"
+    )]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt_len: usize,
+        /// Tokens that fit.
+        context_len: usize,
+    },
+    /// The judge does not know the language.
+    #[error(
+        "the language {language:?} isn't supported yet (python is): `--mode ar` generates any \
+         language"
+    )]
+    UnknownLanguage {
+        /// The language.
+        language: String,
+    },
+    /// The problem itself could not be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// Hears what a run does. `task` is the index of the task in the list that was given.
+pub trait Observer {
+    /// A task's program was begun; `lines` is its prompt, each line ending in `\n`.
+    fn started(&mut self, task: usize, lines: &[String]);
+    /// A round has ended.
+    fn round(&mut self, task: usize, round: &Round);
+    /// A task has ended; no more is heard of it.
+    fn finished(&mut self, task: usize, result: &Result<Solution, TaskError>);
+}

@@ -1,0 +1,20 @@
+//! The operations of a transformer.
+//!
+//! [`Backend`] lists every operation that a forward pass needs; [`cpu`] implements them for ordinary
+//! processors. A backend knows arrays, blocks of the KV cache and positions. It knows nothing of
+//! models, sequences or requests: what runs where is told by a [`Layout`].
+//!
+//! **Invariant: batch-invariance.** Each row's result depends on that row's own sequence alone, bit
+//! for bit, whatever else is in the batch and however a prefill was cut into chunks. So every
+//! reduction has one fixed order.
+
+mod backend;
+pub mod cpu;
+mod layout;
+mod sampling;
+
+pub use backend::{
+    AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, ScoreKind, Target, WeightSlice,
+};
+pub use layout::{BLOCK_LEN, BlockId, Layout, Segment, TokenId};
+pub use sampling::Sampling;
