@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What a checkpoint is: [`ModelConfig`], [`Weights`], [`Tokenizer`], [`FimTemplate`], and the
+//! forward pass, [`Model::forward`], written once over the operations of a
+//! [`Backend`](jump_kernels::Backend).
+//!
+//! **Invariant:** nothing here knows sequences, scheduling or programs. A pass gets its rows and
+//! their blocks told by a [`Layout`](jump_kernels::Layout).
+
+mod checkpoint;
+mod config;
+mod error;
+mod fim;
+mod forward;
+mod tokenizer;
+mod weights;
+
+pub use checkpoint::Checkpoint;
+pub use config::ModelConfig;
+pub use error::ModelError;
+pub use fim::{FimOrder, FimTemplate};
+pub use forward::{Given, KvCache, Model, Wanted};
+pub use tokenizer::{Encoding, Tokenizer};
+pub use weights::{Tensor, Weights};

@@ -1,0 +1,123 @@
+//! A checkpoint: everything that a model's directory says, read and checked before anything runs.
+
+use std::path::Path;
+
+use jump_kernels::TokenId;
+
+use crate::config::generation_end_tokens;
+use crate::{FimTemplate, ModelConfig, ModelError, Tokenizer, Weights};
+
+/// What [`Checkpoint::open`] looks for.
+pub(crate) const EXPECTED_FILES: &str =
+    "config.json, tokenizer.json and model.safetensors (or its shards and their index)";
+
+/// Keeps the bytes of an embedded file aligned, so that weights can be read in place.
+#[repr(C, align(64))]
+struct Aligned<T: ?Sized>(T);
+
+static TINY_WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!("../tiny/model.safetensors"));
+
+/// A checkpoint in memory.
+pub struct Checkpoint {
+    /// What it calls itself: a path, or `tiny`.
+    pub name: String,
+    /// The shape.
+    pub config: ModelConfig,
+    /// The weights, still in their file.
+    pub weights: Weights,
+    /// The tokenizer; its ids fit the vocabulary of the config.
+    pub tokenizer: Tokenizer,
+    /// How to ask it to fill in the middle; `None` if it can't.
+    pub fim: Option<FimTemplate>,
+    /// Tokens that end a text.
+    pub end_tokens: Vec<TokenId>,
+}
+
+impl Checkpoint {
+    /// The model in the binary: 4.7 million parameters, short Python programs.
+    ///
+    /// # Errors
+    ///
+    /// None in a binary that passed its tests.
+    pub fn tiny() -> Result<Self, ModelError> {
+        Self::assemble(
+            "tiny",
+            include_str!("../tiny/config.json"),
+            Some(include_str!("../tiny/generation_config.json")),
+            include_bytes!("../tiny/tokenizer.json"),
+            Weights::embedded(&TINY_WEIGHTS.0, "the embedded model")?,
+        )
+    }
+
+    /// The model in `directory`, in Hugging Face's layout.
+    ///
+    /// # Errors
+    ///
+    /// A missing or unreadable file, or any that doesn't pass its checks.
+    pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        let config = read(directory, "config.json")?;
+        let tokenizer = read(directory, "tokenizer.json")?;
+        let generation = std::fs::read_to_string(directory.join("generation_config.json")).ok();
+        let config = String::from_utf8_lossy(&config);
+        Self::assemble(
+            &directory.display().to_string(),
+            &config,
+            generation.as_deref(),
+            &tokenizer,
+            Weights::open(directory)?,
+        )
+    }
+
+    fn assemble(
+        name: &str,
+        config: &str,
+        generation: Option<&str>,
+        tokenizer: &[u8],
+        weights: Weights,
+    ) -> Result<Self, ModelError> {
+        let config = ModelConfig::parse(config, &format!("{name}: config.json"))?;
+        let file = format!("{name}: tokenizer.json");
+        let tokenizer = Tokenizer::parse(tokenizer, &file)?;
+        if tokenizer.vocab_len() > config.vocab_len {
+            let problem = format!(
+                "has {} tokens, but the model's vocabulary {}: they belong to different models",
+                tokenizer.vocab_len(),
+                config.vocab_len
+            );
+            return Err(ModelError::Tokenizer { file, problem });
+        }
+        let mut end_tokens = config.end_tokens.clone();
+        if let Some(generation) = generation {
+            let file = format!("{name}: generation_config.json");
+            end_tokens.extend(generation_end_tokens(generation, &file)?);
+        }
+        end_tokens.sort_unstable();
+        end_tokens.dedup();
+        let fim = FimTemplate::find(&tokenizer);
+        Ok(Self { name: name.to_owned(), config, weights, tokenizer, fim, end_tokens })
+    }
+
+    /// A number that tells checkpoints apart by their tensors' names and first bytes (FNV-1a).
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut absorb = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        for (name, part) in self.weights.fingerprint_parts() {
+            absorb(name.as_bytes());
+            absorb(part);
+        }
+        hash
+    }
+}
+
+fn read(directory: &Path, file: &'static str) -> Result<Vec<u8>, ModelError> {
+    let path = directory.join(file);
+    if !path.exists() {
+        let directory = directory.to_owned();
+        return Err(ModelError::MissingFile { directory, file, expected: EXPECTED_FILES });
+    }
+    std::fs::read(&path).map_err(|source| ModelError::Read { path, source })
+}

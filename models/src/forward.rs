@@ -1,0 +1,291 @@
+//! The forward pass, written once over the backend's operations.
+
+use jump_kernels::{
+    AttentionShape, Backend, BlockId, Choice, Chosen, Layout, MatrixView, RopeTable, Target,
+};
+
+use crate::{Checkpoint, ModelConfig, ModelError};
+
+/// What is wanted of a pass. Rows are rows of the pass's layout.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Next tokens.
+    pub choices: Vec<Choice>,
+    /// Logits of given tokens.
+    pub logits: Vec<Target>,
+    /// Log-probabilities of given tokens.
+    pub logprobs: Vec<Target>,
+}
+
+/// What a pass gave, in the order of [`Wanted`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// Next tokens.
+    pub choices: Vec<Chosen>,
+    /// Logits.
+    pub logits: Vec<f32>,
+    /// Log-probabilities.
+    pub logprobs: Vec<f32>,
+}
+
+/// The keys and values of all layers.
+pub struct KvCache<B: Backend> {
+    layers: Vec<B::Cache>,
+}
+
+impl<B: Backend> KvCache<B> {
+    /// Copies whole blocks in every layer, `(from, to)` each.
+    pub fn copy_blocks(&mut self, backend: &B, copies: &[(BlockId, BlockId)]) {
+        if copies.is_empty() {
+            return;
+        }
+        for layer in &mut self.layers {
+            backend.copy_blocks(layer, copies);
+        }
+    }
+}
+
+struct Layer<B: Backend> {
+    attention_norm: B::Vector,
+    qkv: B::Matrix,
+    attention_out: B::Matrix,
+    ffn_norm: B::Vector,
+    gate_up: B::Matrix,
+    down: B::Matrix,
+}
+
+/// Activations of one pass, sized once.
+struct Scratch<B: Backend> {
+    hidden: B::Rows,
+    normed: B::Rows,
+    qkv: B::Rows,
+    attended: B::Rows,
+    gated: B::Rows,
+}
+
+/// A model whose weights are on a device.
+pub struct Model<B: Backend> {
+    backend: B,
+    config: ModelConfig,
+    embedding: B::Table,
+    /// The rows of the head; `None` if they are the embedding's.
+    head_table: Option<B::Table>,
+    head: B::Matrix,
+    final_norm: B::Vector,
+    layers: Vec<Layer<B>>,
+    rope: RopeTable,
+    scratch: Scratch<B>,
+    max_rows: usize,
+}
+
+impl<B: Backend> Model<B> {
+    /// Brings the weights of `checkpoint` to the device and sizes the activations for passes of up
+    /// to `max_rows` rows and sequences of up to `context_len` tokens.
+    ///
+    /// # Errors
+    ///
+    /// A tensor that is missing, of another shape, or too many.
+    pub fn new(
+        backend: B,
+        checkpoint: &Checkpoint,
+        max_rows: usize,
+        context_len: usize,
+    ) -> Result<Self, ModelError> {
+        let config = checkpoint.config.clone();
+        let weights = &checkpoint.weights;
+        let shape = [config.vocab_len, config.hidden_width];
+        let embedding = weights.tensor("model.embed_tokens.weight", &shape)?;
+        let embedding_view = embedding.matrix(shape[0], shape[1]);
+        let is_tied = config.tied_head.unwrap_or(!weights.contains("lm_head.weight"));
+        let (head, head_table) = if is_tied {
+            (backend.matrix(&[embedding_view]), None)
+        } else {
+            let head = weights.tensor("lm_head.weight", &shape)?;
+            let view = head.matrix(shape[0], shape[1]);
+            (backend.matrix(&[view]), Some(backend.table(view)))
+        };
+        let layers = (0..config.num_layers).map(|idx| layer(&backend, checkpoint, idx));
+        let layers = layers.collect::<Result<_, _>>()?;
+        let final_norm = weights.tensor("model.norm.weight", &[config.hidden_width])?;
+        let final_norm = backend.vector(final_norm.values());
+        weights.check_all_read()?;
+        Ok(Self {
+            embedding: backend.table(embedding_view),
+            head_table,
+            head,
+            final_norm,
+            layers,
+            rope: rope_table(&config, context_len),
+            scratch: scratch(&backend, &config, max_rows),
+            max_rows,
+            config,
+            backend,
+        })
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Rows that a pass may have.
+    pub fn max_rows(&self) -> usize {
+        self.max_rows
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// Bytes of one block in all layers.
+    pub fn block_bytes(&self) -> usize {
+        self.backend.cache_block_bytes(self.config.attention) * self.config.num_layers
+    }
+
+    /// Room for `num_blocks` blocks in every layer.
+    pub fn cache(&self, num_blocks: usize) -> KvCache<B> {
+        let layer = |_| self.backend.cache(num_blocks, self.config.attention);
+        KvCache { layers: (0..self.config.num_layers).map(layer).collect() }
+    }
+
+    /// Runs the rows of `layout`: writes their keys and values and gives what is wanted of them.
+    pub fn forward(&mut self, layout: &Layout, cache: &mut KvCache<B>, wanted: &Wanted) -> Given {
+        let num_rows = layout.num_rows();
+        assert!(num_rows <= self.max_rows, "{num_rows} rows, but scratch for {}", self.max_rows);
+        self.backend.embed(&self.embedding, &layout.tokens, &mut self.scratch.hidden);
+        for (layer, cache) in self.layers.iter().zip(&mut cache.layers) {
+            self.scratch.run_layer(&self.backend, &self.config, &self.rope, layer, layout, cache);
+        }
+        self.read_out(wanted)
+    }
+
+    /// Normalises the rows that anything is wanted of, and gives it.
+    fn read_out(&mut self, wanted: &Wanted) -> Given {
+        let (rows, wanted) = compact(wanted);
+        if rows.is_empty() {
+            return Given::default();
+        }
+        let Self { backend, config, scratch, final_norm, head, embedding, .. } = self;
+        let head_table = self.head_table.as_ref().unwrap_or(embedding);
+        // The attention's output has the hidden rows' capacity but maybe another width, so the
+        // gathered rows go where the layers' normalised rows were.
+        backend.gather(&scratch.hidden, &rows, &mut scratch.normed);
+        let num_rows = rows.len();
+        backend.rms_norm(
+            &scratch.normed,
+            num_rows,
+            final_norm,
+            config.norm_eps,
+            &mut scratch.hidden,
+        );
+        let hidden = &scratch.hidden;
+        Given {
+            choices: backend.choose(hidden, head, &wanted.choices),
+            logits: backend.target_logits(hidden, head_table, &wanted.logits),
+            logprobs: backend.target_logprobs(hidden, head, &wanted.logprobs),
+        }
+    }
+}
+
+impl<B: Backend> Scratch<B> {
+    fn run_layer(
+        &mut self,
+        backend: &B,
+        config: &ModelConfig,
+        rope: &RopeTable,
+        layer: &Layer<B>,
+        layout: &Layout,
+        cache: &mut B::Cache,
+    ) {
+        let (n, eps, shape) = (layout.num_rows(), config.norm_eps, config.attention);
+        backend.rms_norm(&self.hidden, n, &layer.attention_norm, eps, &mut self.normed);
+        backend.matmul(&self.normed, n, &layer.qkv, &mut self.qkv);
+        backend.rotate_and_store(&mut self.qkv, layout, shape, rope, cache);
+        backend.attention(&self.qkv, layout, shape, cache, &mut self.attended);
+        backend.matmul_add(&self.attended, n, &layer.attention_out, &mut self.hidden);
+        backend.rms_norm(&self.hidden, n, &layer.ffn_norm, eps, &mut self.normed);
+        backend.matmul_gated(&self.normed, n, &layer.gate_up, &mut self.gated);
+        backend.matmul_add(&self.gated, n, &layer.down, &mut self.hidden);
+    }
+}
+
+fn layer<B: Backend>(
+    backend: &B,
+    checkpoint: &Checkpoint,
+    layer_idx: usize,
+) -> Result<Layer<B>, ModelError> {
+    let config = &checkpoint.config;
+    let AttentionShape { .. } = config.attention;
+    let (hidden, ffn) = (config.hidden_width, config.ffn_width);
+    let (q, kv) = (config.attention.q_width(), config.attention.kv_width());
+    let name = |part: &str| format!("model.layers.{layer_idx}.{part}.weight");
+    let tensor = |part: &str, shape: &[usize]| checkpoint.weights.tensor(&name(part), shape);
+    let matrix = |part, num_rows, num_cols| tensor(part, &[num_rows, num_cols]);
+    let norm = |part| Ok(backend.vector(tensor(part, &[hidden])?.values()));
+    let single = |part, num_rows, num_cols| {
+        Ok(backend.matrix(&[matrix(part, num_rows, num_cols)?.matrix(num_rows, num_cols)]))
+    };
+    let query = matrix("self_attn.q_proj", q, hidden)?;
+    let key = matrix("self_attn.k_proj", kv, hidden)?;
+    let value = matrix("self_attn.v_proj", kv, hidden)?;
+    let qkv: [MatrixView<'_>; 3] =
+        [query.matrix(q, hidden), key.matrix(kv, hidden), value.matrix(kv, hidden)];
+    let gate = matrix("mlp.gate_proj", ffn, hidden)?;
+    let up = matrix("mlp.up_proj", ffn, hidden)?;
+    Ok(Layer {
+        attention_norm: norm("input_layernorm")?,
+        qkv: backend.matrix(&qkv),
+        attention_out: single("self_attn.o_proj", hidden, q)?,
+        ffn_norm: norm("post_attention_layernorm")?,
+        gate_up: backend.gated_matrix(gate.matrix(ffn, hidden), up.matrix(ffn, hidden)),
+        down: single("mlp.down_proj", hidden, ffn)?,
+    })
+}
+
+fn scratch<B: Backend>(backend: &B, config: &ModelConfig, max_rows: usize) -> Scratch<B> {
+    let rows = |width| backend.rows(max_rows, width);
+    Scratch {
+        hidden: rows(config.hidden_width),
+        normed: rows(config.hidden_width),
+        qkv: rows(config.attention.qkv_width()),
+        attended: rows(config.attention.q_width()),
+        gated: rows(config.ffn_width),
+    }
+}
+
+/// Cosines and sines in f64, rounded once. Frequencies are f32 first, as in transformers.
+fn rope_table(config: &ModelConfig, num_positions: usize) -> RopeTable {
+    let half_dim = config.attention.head_dim / 2;
+    let exponent = |pair: usize| 2.0 * pair as f64 / config.attention.head_dim as f64;
+    let frequency = |pair| 1.0 / config.rope_theta.powf(exponent(pair)) / config.rope_factor;
+    let frequencies: Vec<f32> = (0..half_dim).map(|pair| frequency(pair) as f32).collect();
+    let angle = |position: usize, frequency: f32| f64::from(position as f32 * frequency);
+    let angles = (0..num_positions)
+        .flat_map(|position| frequencies.iter().map(move |frequency| angle(position, *frequency)));
+    let (sin, cos) = angles.map(|angle| (angle.sin() as f32, angle.cos() as f32)).unzip();
+    RopeTable { half_dim, cos, sin }
+}
+
+/// The distinct rows that anything is wanted of, ascending, and the same wishes with rows that are
+/// indices into them.
+fn compact(wanted: &Wanted) -> (Vec<u32>, Wanted) {
+    let targets = wanted.logits.iter().chain(&wanted.logprobs).map(|target| target.row);
+    let mut rows: Vec<u32> =
+        wanted.choices.iter().map(|choice| choice.row).chain(targets).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    let place = |row: u32| rows.binary_search(&row).expect("collected above") as u32;
+    let moved = |targets: &[Target]| {
+        targets.iter().map(|target| Target { row: place(target.row), ..*target }).collect()
+    };
+    let choices = wanted.choices.iter();
+    let wanted = Wanted {
+        choices: choices
+            .map(|choice| Choice { row: place(choice.row), ..choice.clone() })
+            .collect(),
+        logits: moved(&wanted.logits),
+        logprobs: moved(&wanted.logprobs),
+    };
+    (rows, wanted)
+}

@@ -1,0 +1,254 @@
+//! Weights in safetensors: one file, several with an index, or bytes in the binary. Nothing is
+//! handed out before the whole header has been checked.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+
+use half::{bf16, f16};
+use jump_kernels::{MatrixView, WeightSlice};
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use crate::ModelError;
+
+enum Bytes {
+    Mapped(Mmap),
+    Embedded(&'static [u8]),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Embedded(bytes) => bytes,
+        }
+    }
+}
+
+/// One safetensors file whose header was checked.
+struct Shard {
+    file: String,
+    bytes: Bytes,
+}
+
+struct TensorPlace {
+    shard: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    start: usize,
+    end: usize,
+}
+
+/// The tensors of a checkpoint by name. Remembers which were read, so that a tensor that nobody
+/// asked for (a bias that the forward pass lacks, say) can't be overlooked.
+pub struct Weights {
+    shards: Vec<Shard>,
+    tensors: BTreeMap<String, TensorPlace>,
+    read: RefCell<BTreeSet<String>>,
+}
+
+/// The values of one tensor: borrowed from the file where its alignment allows.
+pub enum Tensor<'a> {
+    /// bfloat16.
+    Bf16(Cow<'a, [bf16]>),
+    /// IEEE half precision.
+    F16(Cow<'a, [f16]>),
+    /// Single precision.
+    F32(Cow<'a, [f32]>),
+}
+
+impl Tensor<'_> {
+    /// The values.
+    pub fn values(&self) -> WeightSlice<'_> {
+        match self {
+            Self::Bf16(values) => WeightSlice::Bf16(values),
+            Self::F16(values) => WeightSlice::F16(values),
+            Self::F32(values) => WeightSlice::F32(values),
+        }
+    }
+
+    /// The values as a matrix.
+    pub fn matrix(&self, num_rows: usize, num_cols: usize) -> MatrixView<'_> {
+        MatrixView { values: self.values(), num_rows, num_cols }
+    }
+}
+
+impl Weights {
+    /// Maps the weights of a directory: `model.safetensors`, or the files that
+    /// `model.safetensors.index.json` names.
+    ///
+    /// # Errors
+    ///
+    /// A missing, unreadable, truncated or inconsistent file.
+    pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        let single = directory.join("model.safetensors");
+        if single.exists() {
+            return Self::from_shards(vec![map(&single)?]);
+        }
+        let index = directory.join("model.safetensors.index.json");
+        if !index.exists() {
+            return Err(ModelError::MissingFile {
+                directory: directory.to_owned(),
+                file: "model.safetensors (nor model.safetensors.index.json)",
+                expected: crate::checkpoint::EXPECTED_FILES,
+            });
+        }
+        Self::open_index(directory, &index)
+    }
+
+    fn open_index(directory: &Path, index: &Path) -> Result<Self, ModelError> {
+        #[derive(Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let file = index.display().to_string();
+        let text = std::fs::read_to_string(index)
+            .map_err(|source| ModelError::Read { path: index.to_owned(), source })?;
+        let parsed: Index = serde_json::from_str(&text)
+            .map_err(|e| ModelError::Weights { file: file.clone(), problem: e.to_string() })?;
+        let names: BTreeSet<&String> = parsed.weight_map.values().collect();
+        let shards = names.iter().map(|name| map(&directory.join(name)));
+        let weights = Self::from_shards(shards.collect::<Result<_, _>>()?)?;
+        for (tensor, shard) in &parsed.weight_map {
+            if !weights.tensors.contains_key(tensor) {
+                let problem = format!("names {tensor} in {shard}, which lacks it");
+                return Err(ModelError::Weights { file, problem });
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Weights that lie in the binary; `file` names them in errors.
+    ///
+    /// # Errors
+    ///
+    /// A truncated or inconsistent header.
+    pub fn embedded(bytes: &'static [u8], file: &str) -> Result<Self, ModelError> {
+        Self::from_shards(vec![Shard { file: file.to_owned(), bytes: Bytes::Embedded(bytes) }])
+    }
+
+    fn from_shards(shards: Vec<Shard>) -> Result<Self, ModelError> {
+        let mut tensors = BTreeMap::new();
+        for (shard, Shard { file, bytes }) in shards.iter().enumerate() {
+            let places = read_header(shard, file, bytes.as_slice())?;
+            for (name, place) in places {
+                if tensors.insert(name.clone(), place).is_some() {
+                    let problem = format!("the tensor {name} is in another file too");
+                    return Err(ModelError::Weights { file: file.clone(), problem });
+                }
+            }
+        }
+        Ok(Self { shards, tensors, read: RefCell::default() })
+    }
+
+    /// Is there such a tensor?
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The tensor `name`, which must have this shape.
+    ///
+    /// # Errors
+    ///
+    /// No such tensor, another shape, or a dtype that isn't a 16- or 32-bit float.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, ModelError> {
+        let Some(place) = self.tensors.get(name) else {
+            let file = self.shards.first().map_or("the weights", |shard| &shard.file).to_owned();
+            let problem = format!("lacks the tensor {name} {shape:?}; is the download complete?");
+            return Err(ModelError::Weights { file, problem });
+        };
+        let Shard { file, bytes } = &self.shards[place.shard];
+        let problem = |problem| ModelError::Weights { file: file.clone(), problem };
+        if place.shape != shape {
+            return Err(problem(format!(
+                "{name} has the shape {:?}, but config.json asks for {shape:?}",
+                place.shape
+            )));
+        }
+        self.read.borrow_mut().insert(name.to_owned());
+        let bytes = &bytes.as_slice()[place.start..place.end];
+        match place.dtype {
+            Dtype::BF16 => Ok(Tensor::Bf16(cast(bytes))),
+            Dtype::F16 => Ok(Tensor::F16(cast(bytes))),
+            Dtype::F32 => Ok(Tensor::F32(cast(bytes))),
+            other => Err(problem(format!("{name} is {other:?}; supported: BF16, F16, F32"))),
+        }
+    }
+
+    /// Checks that every tensor has been read.
+    ///
+    /// # Errors
+    ///
+    /// The names of those that nobody asked for: the model is not what its config says.
+    pub fn check_all_read(&self) -> Result<(), ModelError> {
+        let read = self.read.borrow();
+        // Frequencies that old exports stored beside the weights; they follow from the config.
+        let known = |name: &str| name.ends_with("rotary_emb.inv_freq");
+        let unread = self.tensors.keys().filter(|name| !read.contains(*name) && !known(name));
+        let unread: Vec<&str> = unread.map(String::as_str).collect();
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let file = self.shards[self.tensors[unread[0]].shard].file.clone();
+        let shown = unread[..unread.len().min(4)].join(", ");
+        let problem = format!(
+            "{} tensors have no place in this architecture ({shown}, …): the weights don't fit \
+             config.json",
+            unread.len()
+        );
+        Err(ModelError::Weights { file, problem })
+    }
+
+    /// Bytes of all tensors.
+    pub fn num_bytes(&self) -> usize {
+        self.tensors.values().map(|place| place.end - place.start).sum()
+    }
+
+    /// The bytes of a small part of every tensor, to tell one checkpoint from another.
+    pub(crate) fn fingerprint_parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        const PART_BYTES: usize = 64;
+        self.tensors.iter().map(|(name, place)| {
+            let bytes = &self.shards[place.shard].bytes.as_slice()[place.start..place.end];
+            (name.as_str(), &bytes[..bytes.len().min(PART_BYTES)])
+        })
+    }
+}
+
+fn map(path: &Path) -> Result<Shard, ModelError> {
+    let read_error = |source| ModelError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(read_error)?;
+    // SAFETY: the map is only read. Another process that truncates the file meanwhile would end
+    // this one with SIGBUS, as with every mapped file; no memory of ours is at stake.
+    let mapped = unsafe { Mmap::map(&file) }.map_err(read_error)?;
+    Ok(Shard { file: path.display().to_string(), bytes: Bytes::Mapped(mapped) })
+}
+
+fn read_header(
+    shard: usize,
+    file: &str,
+    bytes: &[u8],
+) -> Result<Vec<(String, TensorPlace)>, ModelError> {
+    let damaged = |e: safetensors::SafeTensorError| ModelError::Weights {
+        file: file.to_owned(),
+        problem: format!("not a whole safetensors file ({e}); copy or download it again"),
+    };
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let place = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+        let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
+        let end = start + view.data().len();
+        (name, TensorPlace { shard, dtype: view.dtype(), shape: view.shape().into(), start, end })
+    };
+    Ok(tensors.tensors().into_iter().map(place).collect())
+}
+
+/// Borrows the values where they are aligned, else copies them.
+fn cast<T: bytemuck::Pod>(bytes: &[u8]) -> Cow<'_, [T]> {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(values) => Cow::Borrowed(values),
+        Err(_) => Cow::Owned(bytemuck::allocation::pod_collect_to_vec(bytes)),
+    }
+}
