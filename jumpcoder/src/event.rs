@@ -41,11 +41,11 @@ pub struct CandidateReport {
     pub by: Judge,
     /// For each line of the suffix that was scored: mean score after minus before; `null` where a
     /// line was skipped. Empty if the syntax tree decided.
-    pub deltas: Vec<Option<f32>>,
+    pub deltas: Vec<Option<f64>>,
     /// Was it accepted?
     pub accepted: bool,
     /// The sum of the deltas of the lines that improved; 0 if the syntax tree decided.
-    pub gain: f32,
+    pub gain: f64,
 }
 
 /// How a round changed the program.
@@ -90,6 +90,29 @@ pub struct TokenCounts {
     pub rescore: usize,
     /// Tokens of all these prompts and candidates that a fork already held.
     pub reused: usize,
+}
+
+impl TokenCounts {
+    /// Adds the tokens of another part of the work.
+    pub fn add(&mut self, other: &Self) {
+        self.prefill += other.prefill;
+        self.decode += other.decode;
+        self.infill_prefill += other.infill_prefill;
+        self.infill_decode += other.infill_decode;
+        self.verify += other.verify;
+        self.rescore += other.rescore;
+        self.reused += other.reused;
+    }
+
+    /// All tokens that were run.
+    pub fn num_run(&self) -> usize {
+        self.prefill
+            + self.decode
+            + self.infill_prefill
+            + self.infill_decode
+            + self.verify
+            + self.rescore
+    }
 }
 
 /// One round of one program.

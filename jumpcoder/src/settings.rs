@@ -33,7 +33,7 @@ pub struct Settings {
     /// Positions that are infilled in a round (k).
     pub num_positions: usize,
     /// The improvement of a line's mean score that counts (τ).
-    pub threshold: f32,
+    pub threshold: f64,
     /// Bounds the lines of a program, and the rounds.
     pub max_lines: usize,
     /// A line is cut after so many tokens.

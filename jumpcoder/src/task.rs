@@ -32,7 +32,7 @@ pub struct Insertion {
     /// Who decided.
     pub by: Judge,
     /// The sum of the improvements; 0 if the syntax tree decided.
-    pub gain: f32,
+    pub gain: f64,
 }
 
 /// A finished program.

@@ -1,0 +1,70 @@
+//! From an infill to a candidate: the program with the infill inserted, if it may be.
+
+use crate::language::{InfillKind, Language};
+use crate::program::{Line, Program};
+use crate::settings::Settings;
+use crate::similarity::similarity;
+
+/// Lines that are more alike than this count as repetitions.
+const MAX_SIMILARITY: f64 = 0.85;
+
+/// An insertion that is to be judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The line before which is inserted.
+    pub position: usize,
+    /// What is inserted.
+    pub inserted: Vec<Line>,
+    /// What it is.
+    pub kind: InfillKind,
+}
+
+impl Candidate {
+    /// The program's lines with the insertion.
+    pub fn lines(&self, program: &Program) -> Vec<Line> {
+        let (before, after) = program.lines().split_at(self.position);
+        [before, &self.inserted, after].concat()
+    }
+}
+
+/// Makes a candidate of `infill`, found at `position`. `None` if it is empty, a repetition, or
+/// begins a control statement.
+pub fn combine(
+    program: &Program,
+    position: usize,
+    infill: &str,
+    language: &dyn Language,
+    settings: &Settings,
+) -> Option<Candidate> {
+    let first = Line::written(infill.split('\n').next().filter(|_| !infill.is_empty())?);
+    if !settings.reference_quirks && first.is_blank() {
+        return None;
+    }
+    if is_repetition(program.lines(), position, &first, settings) {
+        return None;
+    }
+    let kind = language.classify(infill);
+    let inserted = match kind {
+        InfillKind::Control => return None,
+        InfillKind::Function => function_lines(infill, language),
+        InfillKind::Import | InfillKind::Statement => vec![first],
+    };
+    Some(Candidate { position, inserted, kind })
+}
+
+fn is_repetition(lines: &[Line], position: usize, infill: &Line, settings: &Settings) -> bool {
+    let is_like = |line: &Line| {
+        similarity(&infill.text, &line.text, settings.reference_quirks) > MAX_SIMILARITY
+    };
+    let is_like_before = || position > 0 && is_like(&lines[position - 1]);
+    lines.iter().any(|line| line.text == infill.text)
+        || is_like_before()
+        || is_like(&lines[position])
+}
+
+/// The lines of the function that `infill` begins with; blank ones are left out.
+fn function_lines(infill: &str, language: &dyn Language) -> Vec<Line> {
+    let len = language.function_len(infill).unwrap_or(infill.len());
+    let lines = infill[..len].split('\n').filter(|line| !line.trim().is_empty());
+    lines.map(Line::written).collect()
+}

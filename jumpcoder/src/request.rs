@@ -1,0 +1,370 @@
+//! One program on its way: round after round of hybrid generation, combination, judging and
+//! selection. A pure state machine: it orders works and takes their outcomes, in whatever steps
+//! they run.
+
+use std::time::Instant;
+
+use jump_engine::Outcome;
+use jump_models::Tokenizer;
+
+use crate::combination::{Candidate, combine};
+use crate::event::{
+    CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts,
+};
+use crate::infilling::Infilling;
+use crate::language::InfillKind;
+use crate::models::{Models, Role};
+use crate::next_line::{NextLine, WrittenLine, can_score};
+use crate::order::{Context, KnownLanguage, Slot};
+use crate::position::critical_positions;
+use crate::program::{KnownScores, Line, Program};
+use crate::rescoring::{Attempt, Rescoring};
+use crate::settings::Settings;
+use crate::task::Insertion;
+
+/// What is needed to write a program that jumps.
+struct Jumping {
+    language: KnownLanguage,
+    infilling: Infilling,
+    /// The round's positions, once they are chosen.
+    positions: Option<Vec<ChosenPosition>>,
+    /// Whether the branches of the positions have begun.
+    has_begun: bool,
+    /// Does the program use undefined names?
+    has_undefined: bool,
+    is_comment: Vec<bool>,
+    rescoring: Option<Rescoring>,
+}
+
+/// The state of a round.
+struct RoundState {
+    began: Instant,
+    tokens: TokenCounts,
+    infills: Vec<Infill>,
+    reports: Vec<CandidateReport>,
+}
+
+impl RoundState {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            tokens: TokenCounts::default(),
+            infills: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+}
+
+/// A program on its way.
+pub struct Request {
+    program: Program,
+    stop: Vec<String>,
+    next_line: NextLine,
+    jumping: Option<Jumping>,
+    round: RoundState,
+    num_rounds: usize,
+    insertions: Vec<Insertion>,
+    tokens: TokenCounts,
+    is_finished: bool,
+}
+
+impl Request {
+    /// A request that goes on from `program`; it jumps if it is given a language.
+    pub fn new(
+        program: Program,
+        stop: &[String],
+        task_key: u64,
+        language: Option<KnownLanguage>,
+        models: &mut Models,
+    ) -> Self {
+        let jumping = language.map(|language| Jumping {
+            language,
+            infilling: Infilling::new(language, models),
+            positions: None,
+            has_begun: false,
+            has_undefined: false,
+            is_comment: Vec::new(),
+            rescoring: None,
+        });
+        Self {
+            program,
+            stop: stop.to_vec(),
+            next_line: NextLine::new(models, task_key),
+            jumping,
+            round: RoundState::new(),
+            num_rounds: 0,
+            insertions: Vec::new(),
+            tokens: TokenCounts::default(),
+            is_finished: false,
+        }
+    }
+
+    /// The program so far.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Insertions so far.
+    pub fn insertions(&self) -> &[Insertion] {
+        &self.insertions
+    }
+
+    /// Rounds so far.
+    pub fn num_rounds(&self) -> usize {
+        self.num_rounds
+    }
+
+    /// Tokens that were run so far.
+    pub fn tokens(&self) -> TokenCounts {
+        self.tokens
+    }
+
+    /// Is the program finished?
+    pub fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// Begins the next round, or ends the request if a limit is reached.
+    pub fn begin_round(&mut self, cx: &mut Context<'_>) {
+        let max_lines = cx.settings.max_lines;
+        let has_room = self.program.ids().len() <= cx.context_len(Role::Generation);
+        if self.program.lines().len() >= max_lines || self.num_rounds >= max_lines || !has_room {
+            self.is_finished = true;
+            return;
+        }
+        self.round = RoundState::new();
+        self.next_line.begin(&self.program, &mut self.round.tokens, cx);
+        if let Some(jumping) = &mut self.jumping {
+            jumping.look_at(&self.program);
+            jumping.infilling.extend_stem(&self.program, &mut self.round.tokens, cx);
+        }
+        self.begin_branches(cx);
+    }
+
+    /// Takes the outcome of an order. Gives the report of the round if that ended it; the next
+    /// round, if any, has begun then.
+    pub fn absorb(
+        &mut self,
+        slot: Slot,
+        outcome: &Outcome,
+        cx: &mut Context<'_>,
+    ) -> Option<Round> {
+        let counts = &mut self.round.tokens;
+        match (slot, &mut self.jumping) {
+            (Slot::NextLine, _) => self.next_line.absorb(outcome, &mut self.program, counts, cx),
+            (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
+            (Slot::Branch(idx), Some(jumping)) => jumping.infilling.absorb(idx, outcome, counts, cx),
+            (Slot::Candidate(idx), Some(Jumping { rescoring: Some(rescoring), .. })) => {
+                rescoring.absorb(idx, outcome, counts, cx);
+            }
+            (slot, _) => panic!("the request has nothing under way at {slot:?}"),
+        }
+        self.go_on(cx)
+    }
+
+    /// Goes on as far as the outcomes so far allow.
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Option<Round> {
+        self.begin_branches(cx);
+        if !self.has_written() {
+            return None;
+        }
+        if self.jumping.as_ref().is_some_and(|jumping| jumping.rescoring.is_none()) {
+            self.begin_judging(cx);
+        }
+        let is_judged = |jumping: &Jumping| {
+            jumping.rescoring.as_ref().is_none_or(|rescoring| rescoring.is_finished())
+        };
+        if !self.jumping.as_ref().is_none_or(is_judged) {
+            return None;
+        }
+        let report = self.end_round(cx);
+        if !self.is_finished {
+            self.begin_round(cx);
+        }
+        Some(report)
+    }
+
+    /// Begins the infills as soon as the scores of the program are known and the stem is there.
+    fn begin_branches(&mut self, cx: &mut Context<'_>) {
+        let Some(jumping) = &mut self.jumping else { return };
+        let mut unscored = self.program.unscored(0);
+        let is_scored =
+            unscored.all(|token| !can_score(token, cx.settings));
+        if jumping.has_begun || !is_scored {
+            return;
+        }
+        let positions = jumping.positions.get_or_insert_with(|| {
+            critical_positions(&self.program, &jumping.is_comment, cx.settings)
+        });
+        if jumping.infilling.is_stem_ready(&self.program, positions, cx.models) {
+            jumping.has_begun = true;
+            let counts = &mut self.round.tokens;
+            jumping.infilling.begin(&self.program, positions, jumping.has_undefined, counts, cx);
+        }
+    }
+
+    /// Are the next line and all infills there?
+    fn has_written(&self) -> bool {
+        let has_infilled =
+            |jumping: &Jumping| jumping.has_begun && jumping.infilling.is_finished();
+        self.next_line.is_finished() && self.jumping.as_ref().is_none_or(has_infilled)
+    }
+
+    /// Makes candidates of the infills and judges those that need no model. Without an accepted one
+    /// the others are rescored.
+    fn begin_judging(&mut self, cx: &mut Context<'_>) {
+        let Some(jumping) = &mut self.jumping else { return };
+        self.round.infills = jumping.infilling.infills();
+        let infills = self.round.infills.iter();
+        let combined = infills.filter_map(|infill| {
+            let (program, language) = (&self.program, jumping.language);
+            combine(program, infill.position, &infill.text, language, cx.settings)
+        });
+        let is_for_ast = |candidate: &Candidate| {
+            let kinds = [InfillKind::Import, InfillKind::Function];
+            cx.settings.ast_judge && kinds.contains(&candidate.kind)
+        };
+        let (for_ast, for_scoring): (Vec<_>, Vec<_>) = combined.partition(is_for_ast);
+        self.round.reports = jumping.judge_by_ast(&self.program, for_ast);
+        let is_decided = self.round.reports.iter().any(|report| report.accepted);
+        let for_scoring = if is_decided { Vec::new() } else { for_scoring };
+        let (sequence, counts) = (self.next_line.sequence(), &mut self.round.tokens);
+        let rescoring = Rescoring::begin(&self.program, for_scoring, sequence, counts, cx);
+        jumping.rescoring = Some(rescoring);
+    }
+
+    /// Selects, changes the program, and reports.
+    fn end_round(&mut self, cx: &mut Context<'_>) -> Round {
+        let written = self.next_line.line(&self.stop, cx.settings);
+        let num_lines = self.program.lines().len();
+        let change = match self.select(cx) {
+            Some(change) => change,
+            None => self.append(&written, cx),
+        };
+        let positions = self.jumping.as_mut().and_then(|jumping| jumping.positions.take());
+        let round = Round {
+            round: self.num_rounds,
+            num_lines,
+            positions: positions.unwrap_or_default(),
+            infills: std::mem::take(&mut self.round.infills),
+            next_line: written.text,
+            ended: written.has_ended,
+            candidates: std::mem::take(&mut self.round.reports),
+            change,
+            tokens: self.round.tokens,
+            seconds: self.round.began.elapsed().as_secs_f64(),
+        };
+        self.tokens.add(&round.tokens);
+        self.num_rounds += 1;
+        round
+    }
+
+    /// Inserts the best accepted candidate, if there is one.
+    fn select(&mut self, cx: &mut Context<'_>) -> Option<Change> {
+        let rescoring = self.jumping.as_mut()?.rescoring.take().unwrap_or_default();
+        let by_ast = self.round.reports.iter().find(|report| report.accepted).cloned();
+        let best = rescoring.best();
+        let by_score = best.map(|best| rescoring.attempts[best].report());
+        let program = match (&by_ast, best) {
+            (Some(report), _) => Some(self.with_inserted(report, cx)),
+            (None, Some(best)) => {
+                let (program, fork) = rescoring.attempts[best].accepted(cx.models);
+                self.next_line.replace(fork, cx.models);
+                Some(program)
+            }
+            (None, None) => None,
+        };
+        self.round.reports.extend(rescoring.attempts.iter().map(Attempt::report));
+        self.round.reports.sort_by_key(|report| report.position);
+        rescoring.release(best, cx.models);
+        Some(self.insert(&by_ast.or(by_score)?, program?))
+    }
+
+    /// The program with an insertion that the syntax tree accepted: nothing is cut.
+    fn with_inserted(&self, report: &CandidateReport, cx: &Context<'_>) -> Program {
+        let (before, after) = self.program.lines().split_at(report.position);
+        let inserted = report.inserted.iter();
+        let inserted = inserted.map(|text| Line { text: text.clone(), is_prompt: false });
+        let lines = [before, &inserted.collect::<Vec<_>>(), after].concat();
+        let tokenizer = &cx.models.get(Role::Generation).tokenizer;
+        renewed(lines, tokenizer, &self.program.known_scores(), cx.settings)
+    }
+
+    /// Makes `program` the program: it has the insertion of `report`.
+    fn insert(&mut self, report: &CandidateReport, program: Program) -> Change {
+        let CandidateReport { position, inserted, by, gain, .. } = report.clone();
+        let num_lines = self.program.lines().len() + inserted.len();
+        let num_dropped = num_lines - program.lines().len();
+        self.program = program;
+        let (round, lines) = (self.num_rounds, inserted.clone());
+        self.insertions.push(Insertion { round, position, lines, by, gain });
+        Change::Insert { position, lines: inserted, num_dropped, by }
+    }
+
+    /// Appends the next line, or ends the request.
+    fn append(&mut self, written: &WrittenLine, cx: &Context<'_>) -> Change {
+        self.is_finished = written.has_ended;
+        if !written.is_kept {
+            return Change::None;
+        }
+        let line = Line::written(&written.text);
+        let text = line.text.clone();
+        let lines = [self.program.lines(), &[line]].concat();
+        let known = self.next_line.known_scores(&self.program);
+        let tokenizer = &cx.models.get(Role::Generation).tokenizer;
+        self.program = renewed(lines, tokenizer, &known, cx.settings);
+        Change::Append { line: text }
+    }
+
+    /// Gives all sequences back and leaves the program.
+    pub fn release(self, models: &mut Models) -> Program {
+        self.next_line.release(models);
+        if let Some(jumping) = self.jumping {
+            jumping.infilling.release(models);
+            if let Some(rescoring) = jumping.rescoring {
+                rescoring.release(None, models);
+            }
+        }
+        self.program
+    }
+}
+
+impl Jumping {
+    /// Begins a round with `program`.
+    fn look_at(&mut self, program: &Program) {
+        let lines: Vec<&str> = program.lines().iter().map(AsRef::as_ref).collect();
+        let analysis = self.language.analyze(&lines);
+        self.has_undefined = !analysis.undefined.is_empty();
+        self.is_comment = analysis.is_comment;
+        self.positions = None;
+        self.has_begun = false;
+    }
+
+    /// Judges imports and functions: accepted are those that define something undefined.
+    fn judge_by_ast(&self, program: &Program, candidates: Vec<Candidate>) -> Vec<CandidateReport> {
+        let lines: Vec<&str> = program.lines().iter().map(AsRef::as_ref).collect();
+        let judge = |candidate: Candidate| {
+            let Candidate { position, inserted, .. } = candidate;
+            let texts: Vec<&str> = inserted.iter().map(AsRef::as_ref).collect();
+            let accepted = self.language.defines_missing(&lines, position, &texts);
+            let inserted = inserted.into_iter().map(|line| line.text).collect();
+            let (by, deltas, gain) = (Judge::Ast, Vec::new(), 0.0);
+            CandidateReport { position, inserted, by, deltas, accepted, gain }
+        };
+        candidates.into_iter().map(judge).collect()
+    }
+}
+
+/// A program that has changed. The reference scores its first token anew, after its last one.
+fn renewed(
+    lines: Vec<Line>,
+    tokenizer: &Tokenizer,
+    known: &KnownScores,
+    settings: &Settings,
+) -> Program {
+    let mut program = Program::new(lines, tokenizer, known);
+    if settings.reference_quirks {
+        program.forget_first_score();
+    }
+    program
+}
