@@ -17,4 +17,4 @@ pub use backend::{
     AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, ScoreKind, Target, WeightSlice,
 };
 pub use layout::{BLOCK_LEN, BlockId, Layout, Segment, TokenId};
-pub use sampling::Sampling;
+pub use sampling::{Sampling, mix_key};

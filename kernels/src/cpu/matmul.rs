@@ -1,0 +1,224 @@
+//! `out = x · wᵀ`, and what is done with it.
+//!
+//! Each output is one accumulator that takes the inputs in order, each by one fused multiply-add. So
+//! neither the other rows nor the tile that it is computed in can change its bits, and a single dot
+//! product (see [`targets`](super::targets)) can repeat them.
+//!
+//! A tile of R rows and P panels keeps `2 · R · P` vectors in registers over all inputs. Two
+//! multiply-adds a cycle with a latency of four need eight of them; few rows therefore take several
+//! panels at once. With many rows each weight line is read once for twelve rows: 24 multiply-adds for
+//! 13 loads. Panels are the outer loop, so that a panel stays in the first cache for all rows.
+
+#![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
+
+use std::ops::Range;
+
+use super::matrix::{Line, Matrix, Panels};
+use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, silu};
+use super::threads::{self, Shared};
+
+/// What becomes of the dot products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epilogue {
+    /// `out = dot`.
+    Store,
+    /// `out += dot`.
+    Add,
+    /// `out = silu(gate) * up`, for a gated matrix.
+    Gate,
+}
+
+/// `out = x · wᵀ`: rows of `w.num_inputs` one after the other; output rows begin `stride` apart.
+pub fn matmul(
+    simd: Simd,
+    x: &[f32],
+    w: &Matrix,
+    epilogue: Epilogue,
+    out: &mut [f32],
+    stride: usize,
+) {
+    assert_eq!(w.is_gated, epilogue == Epilogue::Gate, "the matrix is of another layer");
+    assert!(stride >= w.num_outputs, "an output row holds all outputs");
+    let num_rows = x.len() / w.num_inputs;
+    assert_eq!(x.len(), num_rows * w.num_inputs, "whole rows");
+    assert_eq!(out.len(), num_rows * stride, "an output row for each row");
+    let out = Shared::new(out);
+    let job = Job { x, num_rows, w, epilogue, out, stride };
+    match &w.panels {
+        Panels::Bf16(lines) => job.run(simd, lines),
+        Panels::F32(lines) => job.run(simd, lines),
+    }
+}
+
+struct Job<'a> {
+    x: &'a [f32],
+    num_rows: usize,
+    w: &'a Matrix,
+    epilogue: Epilogue,
+    out: Shared<'a>,
+    stride: usize,
+}
+
+impl Job<'_> {
+    fn run<L: Line>(&self, simd: Simd, lines: &[L]) {
+        let num_panels = self.w.num_panels();
+        assert_eq!(lines.len(), num_panels * self.w.num_inputs, "whole panels");
+        let num_parts = threads::num_parts(num_panels, self.num_rows.max(1) * lines.len() * 32);
+        threads::split(num_panels, num_parts, &|panels| {
+            simd.run(Part { job: self, lines, panels });
+        });
+    }
+
+    /// Finishes the dot products of one row and panel. No other thread writes the panel's outputs.
+    #[inline(always)]
+    fn finish<V: F32x16>(&self, row: usize, panel_idx: usize, dots: &[Lanes; 2]) {
+        let mut values = *dots;
+        if self.epilogue == Epilogue::Gate {
+            let [gate, up] = [V::load(&dots[0]), V::load(&dots[1])];
+            silu(gate).mul(up).store(&mut values[0]);
+        }
+        let width = self.w.panel_width();
+        let first = panel_idx * width;
+        let start = row * self.stride + first;
+        let len = width.min(self.w.num_outputs - first);
+        // SAFETY: `split` gives each panel to one part, and a part finishes one row at a time.
+        let out = unsafe { self.out.slice_mut(start..start + len) };
+        if self.epilogue == Epilogue::Add {
+            let old: &[f32] = out;
+            let sums = old.iter().zip(values.as_flattened()).map(|(old, dot)| old + dot);
+            let mut padded = [[0.0; NUM_LANES]; 2];
+            padded.as_flattened_mut().iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
+            values = padded;
+        }
+        out.copy_from_slice(&values.as_flattened()[..len]);
+    }
+}
+
+/// Some panels of a job, all rows.
+struct Part<'a, L> {
+    job: &'a Job<'a>,
+    lines: &'a [L],
+    panels: Range<usize>,
+}
+
+impl<L: Line> Kernel for Part<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: F32x16>(self) {
+        let (tile_rows, tile_panels) = tile_shape::<V>(self.job.num_rows);
+        let num_tiles = self.job.num_rows.div_ceil(tile_rows);
+        let mut panel_idx = self.panels.start;
+        while panel_idx < self.panels.end {
+            let fits = self.panels.end - panel_idx >= tile_panels;
+            let num_panels = if fits { tile_panels } else { 1 };
+            for tile_idx in 0..num_tiles {
+                // As equal as can be: the last tile of thirteen rows would have a single one.
+                let first = self.job.num_rows * tile_idx / num_tiles;
+                let end = self.job.num_rows * (tile_idx + 1) / num_tiles;
+                self.tile::<V>(first, end - first, panel_idx, num_panels);
+            }
+            panel_idx += num_panels;
+        }
+    }
+}
+
+/// Rows and panels of the tiles for `num_rows` rows.
+fn tile_shape<V: F32x16>(num_rows: usize) -> (usize, usize) {
+    match (V::NUM_REGISTERS >= 32, num_rows) {
+        (true, 0..=2) => (2, 4),
+        (true, 3..=6) => (6, 2),
+        (true, _) => (12, 1),
+        (false, 0..=1) => (1, 2),
+        (false, _) => (3, 1),
+    }
+}
+
+impl<L: Line> Part<'_, L> {
+    #[inline(always)]
+    fn tile<V: F32x16>(&self, row: usize, num_rows: usize, panel: usize, num_panels: usize) {
+        match (num_rows, num_panels) {
+            (1, 1) => self.tile_of::<V, 1, 1>(row, panel),
+            (2, 1) => self.tile_of::<V, 2, 1>(row, panel),
+            (3, 1) => self.tile_of::<V, 3, 1>(row, panel),
+            (1, 2) => self.tile_of::<V, 1, 2>(row, panel),
+            _ if V::NUM_REGISTERS < 32 => unreachable!("no tile of {num_rows} by {num_panels}"),
+            (4, 1) => self.tile_of::<V, 4, 1>(row, panel),
+            (5, 1) => self.tile_of::<V, 5, 1>(row, panel),
+            (6, 1) => self.tile_of::<V, 6, 1>(row, panel),
+            (7, 1) => self.tile_of::<V, 7, 1>(row, panel),
+            (8, 1) => self.tile_of::<V, 8, 1>(row, panel),
+            (9, 1) => self.tile_of::<V, 9, 1>(row, panel),
+            (10, 1) => self.tile_of::<V, 10, 1>(row, panel),
+            (11, 1) => self.tile_of::<V, 11, 1>(row, panel),
+            (12, 1) => self.tile_of::<V, 12, 1>(row, panel),
+            (3, 2) => self.tile_of::<V, 3, 2>(row, panel),
+            (4, 2) => self.tile_of::<V, 4, 2>(row, panel),
+            (5, 2) => self.tile_of::<V, 5, 2>(row, panel),
+            (6, 2) => self.tile_of::<V, 6, 2>(row, panel),
+            (1, 4) => self.tile_of::<V, 1, 4>(row, panel),
+            (2, 4) => self.tile_of::<V, 2, 4>(row, panel),
+            _ => unreachable!("no tile of {num_rows} by {num_panels}"),
+        }
+    }
+
+    #[inline(always)]
+    fn tile_of<V: F32x16, const R: usize, const P: usize>(&self, row: usize, panel: usize) {
+        let num_inputs = self.job.w.num_inputs;
+        let mut x = [&self.job.x[..0]; R];
+        for (r, x) in x.iter_mut().enumerate() {
+            *x = &self.job.x[(row + r) * num_inputs..][..num_inputs];
+        }
+        let mut lines = [&self.lines[..0]; P];
+        for (p, lines) in lines.iter_mut().enumerate() {
+            *lines = &self.lines[(panel + p) * num_inputs..][..num_inputs];
+        }
+        // Through memory, so that the accumulators stay registers whatever is done with them.
+        let mut dots = [[[[0.0; NUM_LANES]; 2]; P]; R];
+        // SAFETY: all slices were cut to `num_inputs`.
+        unsafe { dot_products::<V, L, R, P>(num_inputs, &x, &lines, &mut dots) };
+        for (r, dots) in dots.iter().enumerate() {
+            for (p, dots) in dots.iter().enumerate() {
+                self.job.finish::<V>(row + r, panel + p, dots);
+            }
+        }
+    }
+}
+
+/// The dot products of R rows with P panels.
+///
+/// # Safety
+///
+/// All slices of `x` and `lines` have `num_inputs` elements.
+#[inline(always)]
+unsafe fn dot_products<V: F32x16, L: Line, const R: usize, const P: usize>(
+    num_inputs: usize,
+    x: &[&[f32]; R],
+    lines: &[&[L]; P],
+    dots: &mut [[[Lanes; 2]; P]; R],
+) {
+    let mut sums = [[[V::splat(0.0); 2]; P]; R];
+    for k in 0..num_inputs {
+        let mut weights = [[V::splat(0.0); 2]; P];
+        for p in 0..P {
+            // SAFETY: `k` is less than the length.
+            weights[p] = unsafe { lines[p].get_unchecked(k) }.unpack();
+        }
+        for r in 0..R {
+            // SAFETY: `k` is less than the length.
+            let x = V::splat(unsafe { *x[r].get_unchecked(k) });
+            for p in 0..P {
+                for half in 0..2 {
+                    sums[r][p][half] = x.mul_add(weights[p][half], sums[r][p][half]);
+                }
+            }
+        }
+    }
+    for r in 0..R {
+        for p in 0..P {
+            for half in 0..2 {
+                sums[r][p][half].store(&mut dots[r][p][half]);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Weights that are read row by row, and vectors of weights.
+
+use half::bf16;
+
+use super::rows::Rows;
+use super::threads;
+use crate::backend::{MatrixView, WeightSlice};
+use crate::layout::TokenId;
+
+/// The rows of a matrix as the checkpoint has them.
+pub struct Table {
+    /// The values.
+    pub values: TableValues,
+    /// Elements of a row.
+    pub width: usize,
+    /// Rows.
+    pub num_rows: usize,
+}
+
+/// The values of a table, row-major.
+pub enum TableValues {
+    /// The checkpoint is bfloat16.
+    Bf16(Vec<bf16>),
+    /// It is not.
+    F32(Vec<f32>),
+}
+
+impl Table {
+    /// Copies `view`.
+    pub fn new(view: MatrixView<'_>) -> Self {
+        let (values, len) = match view.values {
+            WeightSlice::Bf16(values) => (TableValues::Bf16(values.to_vec()), values.len()),
+            WeightSlice::F16(values) => (TableValues::F32(to_f32(view.values)), values.len()),
+            WeightSlice::F32(values) => (TableValues::F32(values.to_vec()), values.len()),
+        };
+        assert_eq!(len, view.num_rows * view.num_cols, "values fill the table");
+        Self { values, width: view.num_cols, num_rows: view.num_rows }
+    }
+
+    /// Where the row of `token` begins.
+    pub fn start(&self, token: TokenId) -> usize {
+        let row = token.0 as usize;
+        assert!(row < self.num_rows, "token {row} of {}", self.num_rows);
+        row * self.width
+    }
+}
+
+/// The f32 of a bfloat16: the same bits that the matmul's shift and mask make.
+pub fn widen(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
+}
+
+/// The same values in single precision, which holds all of them exactly.
+pub fn to_f32(values: WeightSlice<'_>) -> Vec<f32> {
+    match values {
+        WeightSlice::Bf16(values) => values.iter().map(|value| widen(*value)).collect(),
+        WeightSlice::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
+        WeightSlice::F32(values) => values.to_vec(),
+    }
+}
+
+/// `out[r] = table[tokens[r]]`.
+pub fn embed(table: &Table, tokens: &[TokenId], out: &mut Rows) {
+    assert_eq!(out.width(), table.width, "a row of the table fills a row");
+    let width = table.width;
+    let num_parts = threads::num_parts(tokens.len(), tokens.len() * width);
+    threads::split_rows(out.first_mut(tokens.len()), width, num_parts, &|first, rows| {
+        for (token, row) in tokens[first..].iter().zip(rows.chunks_exact_mut(width)) {
+            let start = table.start(*token);
+            match &table.values {
+                TableValues::F32(values) => row.copy_from_slice(&values[start..start + width]),
+                TableValues::Bf16(values) => {
+                    let values = &values[start..start + width];
+                    row.iter_mut().zip(values).for_each(|(to, from)| *to = widen(*from));
+                }
+            }
+        }
+    });
+}
+
+/// `out[i] = x[row_idx[i]]`.
+pub fn gather(x: &Rows, row_idx: &[u32], out: &mut Rows) {
+    assert_eq!(x.width(), out.width(), "rows keep their width");
+    let width = out.width();
+    for (row, to) in row_idx.iter().zip(out.first_mut(row_idx.len()).chunks_exact_mut(width)) {
+        to.copy_from_slice(x.row(*row as usize));
+    }
+}
