@@ -1,1 +1,4 @@
-//! Integration tests.
+//! Integration tests: one binary, one module a topic.
+
+mod logits;
+mod shared;
