@@ -1,8 +1,8 @@
 //! Times the matmuls of a small model, and one pass of all of them at one row.
-use std::time::Instant;
 use half::bf16;
 use jump_kernels::cpu::{Cpu, Matrix, Rows, SimdLevel};
 use jump_kernels::*;
+use std::time::Instant;
 
 fn weights(n: usize) -> Vec<bf16> {
     (0..n).map(|i| bf16::from_f32(((i * 7919) % 1000) as f32 / 50000.0 - 0.01)).collect()
@@ -27,10 +27,17 @@ fn gated(cpu: &Cpu, n: usize, k: usize) -> Matrix {
     cpu.gated_matrix(v, v)
 }
 fn fill(r: &mut Rows, n: usize) {
-    for i in 0..n { for (j, v) in r.row_mut(i).iter_mut().enumerate() { *v = (j as f32 * 0.37 + i as f32).sin(); } }
+    for i in 0..n {
+        for (j, v) in r.row_mut(i).iter_mut().enumerate() {
+            *v = (j as f32 * 0.37 + i as f32).sin();
+        }
+    }
 }
 fn main() {
-    let level = match std::env::args().nth(1).as_deref() { Some("avx2") => SimdLevel::Avx2, _ => SimdLevel::Avx512 };
+    let level = match std::env::args().nth(1).as_deref() {
+        Some("avx2") => SimdLevel::Avx2,
+        _ => SimdLevel::Avx512,
+    };
     let cpu = Cpu::with_simd(level);
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

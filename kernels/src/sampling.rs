@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn order_and_number_of_parts_matter() {
-        let keys = [mix_key(&[]), mix_key(&[0]), mix_key(&[0, 0]), mix_key(&[1, 2]), mix_key(&[2, 1])];
+        let keys =
+            [mix_key(&[]), mix_key(&[0]), mix_key(&[0, 0]), mix_key(&[1, 2]), mix_key(&[2, 1])];
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key));
         }

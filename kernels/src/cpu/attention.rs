@@ -173,7 +173,13 @@ impl Job<'_> {
         for ((q, weights), out) in each.iter().enumerate().zip(&mut out) {
             let [mut out] = [&mut **out];
             let rest = visible[0]..visible[q];
-            self.weigh::<V, 1>(&[weights], table, unit.kv_head, rest, std::array::from_mut(&mut out));
+            self.weigh::<V, 1>(
+                &[weights],
+                table,
+                unit.kv_head,
+                rest,
+                std::array::from_mut(&mut out),
+            );
             let sum = sums[q];
             out.iter_mut().for_each(|out| *out /= sum);
         }

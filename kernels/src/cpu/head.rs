@@ -84,7 +84,8 @@ fn with_logits(
     assert_eq!(width, head.num_inputs, "the head takes hidden rows");
     let stride = head.num_outputs.next_multiple_of(NUM_LANES);
     scratch.with(|scratch| {
-        let (x, logits) = scratch.floats(num_rows * (width + stride)).split_at_mut(num_rows * width);
+        let (x, logits) =
+            scratch.floats(num_rows * (width + stride)).split_at_mut(num_rows * width);
         for (x, row) in x.chunks_exact_mut(width).zip(rows) {
             x.copy_from_slice(hidden.row(row as usize));
         }
