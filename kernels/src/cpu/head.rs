@@ -133,7 +133,8 @@ fn choose_one(
 /// The lowest id of the greatest logit. If none compares, as with NaNs, the first that may be chosen.
 fn best_token(logits: &[f32], greatest: f32, banned: &[TokenId]) -> usize {
     let may_be = |token: &usize| !banned.contains(&TokenId(*token as u32));
-    let best = logits.iter().position(|logit| *logit == greatest).filter(|_| greatest.is_finite());
+    let may_win = greatest > f32::NEG_INFINITY;
+    let best = logits.iter().position(|logit| may_win && *logit >= greatest);
     best.or_else(|| (0..logits.len()).find(may_be)).expect("a token that is not banned")
 }
 

@@ -183,7 +183,7 @@ fn draws_have_the_probabilities_of_the_nucleus() {
         let mut counts = [0.0; 5];
         for chosen in cpu.choose(&x, &head, &choices) {
             counts[chosen.token.0 as usize] += 1.0 / num_draws as f64;
-            assert_eq!(chosen.score, logits[chosen.token.0 as usize]);
+            assert_eq!(chosen.score.to_bits(), logits[chosen.token.0 as usize].to_bits());
         }
         let powers = logits.map(|logit| f64::from(logit / 2.0).exp());
         let sum: f64 = nucleus.iter().map(|id| powers[*id]).sum();

@@ -56,13 +56,13 @@ fn embed_takes_rows_of_every_weight_type() {
     };
     let at = |i: usize| tokens[i / 10].0 as usize * 10 + i % 10;
     for (i, got) in embed(WeightSlice::F32(&values)).iter().enumerate() {
-        assert_eq!(*got, values[at(i)]);
+        assert_eq!(got.to_bits(), values[at(i)].to_bits());
     }
     for (i, got) in embed(WeightSlice::Bf16(&bf16s)).iter().enumerate() {
-        assert_eq!(*got, bf16s[at(i)].to_f32());
+        assert_eq!(got.to_bits(), bf16s[at(i)].to_f32().to_bits());
     }
     for (i, got) in embed(WeightSlice::F16(&f16s)).iter().enumerate() {
-        assert_eq!(*got, f16s[at(i)].to_f32());
+        assert_eq!(got.to_bits(), f16s[at(i)].to_f32().to_bits());
     }
 }
 
