@@ -1,4 +1,5 @@
 //! Integration tests: one binary, one module a topic.
 
 mod logits;
+mod parity;
 mod shared;
