@@ -120,3 +120,80 @@ fn plain_programs_are_the_references() {
         }
     }
 }
+
+/// Where a round differs from the reference's; `None` if it doesn't.
+fn difference(golden: &GoldenRound, round: &Round) -> Option<String> {
+    let positions: Vec<usize> = round.positions.iter().map(|chosen| chosen.position).collect();
+    if round.num_lines != golden.lines.len() {
+        return Some(format!("{} lines, not {}", round.num_lines, golden.lines.len()));
+    }
+    if positions != golden.positions {
+        return Some(format!("positions {positions:?}, not {:?}", golden.positions));
+    }
+    if round.next_line.trim_end() != golden.next_line.trim_end() || round.ended != golden.ended {
+        return Some(format!("next line {:?}, not {:?}", round.next_line, golden.next_line));
+    }
+    for Infill { position, text } in &round.infills {
+        let first_line = |text: &str| text.split('\n').next().unwrap_or_default().to_owned();
+        let expected = &golden.infills[position];
+        if first_line(text) != first_line(expected) {
+            return Some(format!("infill {text:?} at {position}, not {expected:?}"));
+        }
+    }
+    candidate_difference(golden, round)
+}
+
+/// The reference scores every candidate to its end; here scoring stops when the verdict is clear.
+fn candidate_difference(golden: &GoldenRound, round: &Round) -> Option<String> {
+    let is_decided_by_ast = round.candidates.iter().any(|c| c.by == Judge::Ast && c.accepted);
+    for candidate in &round.candidates {
+        let CandidateReport { position, inserted, deltas, accepted, by, .. } = candidate;
+        let expected = golden.candidates.iter().find(|expected| expected.position == *position);
+        let Some(expected) = expected else {
+            return Some(format!("candidate {inserted:?} at {position} isn't the reference's"));
+        };
+        if *inserted != expected.inserted || *accepted != expected.accepted {
+            let GoldenCandidate { inserted: other, accepted: verdict, .. } = expected;
+            return Some(format!(
+                "candidate {inserted:?} at {position} ({by:?}) accepted: {accepted}, not {other:?}: \
+                 {verdict}"
+            ));
+        }
+        let near = |(found, expected): (&Option<f64>, &Option<f64>)| match (found, expected) {
+            (Some(found), Some(expected)) => (found - expected).abs() < NEAR,
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        if !deltas.iter().zip(&expected.deltas).all(near) {
+            return Some(format!("deltas {deltas:?}, not {:?}", expected.deltas));
+        }
+    }
+    let missing = golden.candidates.iter().find(|expected| {
+        !round.candidates.iter().any(|found| found.position == expected.position)
+    });
+    let missing = missing.filter(|_| !is_decided_by_ast);
+    missing.map(|missing| format!("no candidate {:?} at {}", missing.inserted, missing.position))
+}
+
+#[test]
+fn jumping_decides_as_the_reference() {
+    for file in FILES {
+        let path = format!("golden/reference/{file}.json");
+        let Some(problems) = shared_json::<Vec<GoldenProblem>>(&path) else { return };
+        let recorder = run(&problems, Mode::Filtered);
+        let mut num_rounds = 0;
+        for (task, problem) in problems.iter().enumerate() {
+            let rounds = &recorder.rounds[task];
+            num_rounds += problem.rounds.len();
+            for (golden, round) in problem.rounds.iter().zip(rounds) {
+                if let Some(difference) = difference(golden, round) {
+                    println!("{file} {} round {}: {difference}", problem.task, round.round);
+                    break;
+                }
+            }
+            let solution = solution(&recorder, task, problem);
+            let expected = if problem.filtered == "ar" { &problem.ar } else { &problem.jump };
+            if solution.program != *expected { println!("{file} {} program differs", problem.task); }
+        }
+        println!("{file}: {num_rounds} rounds");
+    }
+}
