@@ -67,7 +67,6 @@ impl Generator {
     /// # Errors
     ///
     /// Always, as long as there is no engine.
-    #[expect(clippy::needless_pass_by_value, reason = "the interface of the engine to come")]
     pub fn new(
         _model: &ModelChoice,
         _infilling: Option<&ModelChoice>,

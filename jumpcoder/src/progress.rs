@@ -78,7 +78,7 @@ impl Progress {
         let lines_per_second = self.num_lines as f64 / elapsed.as_secs_f64().max(1e-3);
         let mut text = format!("{lines_per_second:.1} lines/s, {} insertions", self.num_insertions);
         if self.num_failed > 0 {
-            text.push_str(&format!(", {} failed", self.num_failed));
+            text += &format!(", {} failed", self.num_failed);
         }
         text
     }
@@ -170,9 +170,6 @@ mod tests {
         let mut progress = Progress::lines(Box::new(io::sink()), 2, 0);
         (progress.num_lines, progress.num_insertions) = (30, 2);
         progress.finished(0, &Err(TaskError::EmptyPrompt));
-        assert_eq!(
-            progress.state(Duration::from_secs(10)),
-            "3.0 lines/s, 2 insertions, 1 failed"
-        );
+        assert_eq!(progress.state(Duration::from_secs(10)), "3.0 lines/s, 2 insertions, 1 failed");
     }
 }

@@ -63,7 +63,8 @@ impl Trace {
     pub fn open(path: &Path, existing: Existing) -> Result<Self, TraceError> {
         let name = path.display().to_string();
         let failed = |reason: String| TraceError { path: name.clone(), reason };
-        let is_used = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);
+        let is_used =
+            path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);
         if is_used && existing == Existing::Refuse {
             let reason = "it exists: replace it with --force, or name another file";
             return Err(failed(reason.to_owned()));

@@ -60,9 +60,10 @@ impl<W: Write> Watch<W> {
         let has_samples = tasks.iter().any(|task| task.sample > 0);
         self.titles = tasks
             .iter()
-            .map(|task| match has_samples {
-                true => format!("{} (sample {})", task.id, task.sample),
-                false => task.id.clone(),
+            .map(|task| {
+                let sample =
+                    if has_samples { format!(" (sample {})", task.sample) } else { String::new() };
+                task.id.clone() + &sample
             })
             .collect();
     }

@@ -168,7 +168,7 @@ pub struct AlgorithmArgs {
     /// By how much the mean score of a following line must improve
     #[arg(long, value_name = "TAU", default_value = "0.3", value_parser = finite,
           allow_negative_numbers = true)]
-    pub tau: f32,
+    pub tau: f64,
     /// Lines of a program at most, and rounds
     #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
     pub max_lines: usize,
@@ -253,21 +253,22 @@ fn mebibytes(text: &str) -> Result<usize, String> {
     at_least_one(text)?.checked_mul(1 << 20).ok_or_else(|| "no machine has so much".to_owned())
 }
 
-fn finite(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
         _ => Err("it must be a finite number".to_owned()),
     }
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
-    finite(text).ok().filter(|number| *number >= 0.0).ok_or_else(|| {
+    let number = text.parse::<f32>().ok();
+    number.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
         "it must be a finite number, above 0, or 0 for the likeliest tokens".to_owned()
     })
 }
 
 fn probability(text: &str) -> Result<f32, String> {
-    finite(text)
+    text.parse::<f32>()
         .ok()
         .filter(|number| *number > 0.0 && *number <= 1.0)
         .ok_or_else(|| "it must be a number above 0, and at most 1".to_owned())

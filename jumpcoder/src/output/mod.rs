@@ -64,8 +64,10 @@ pub enum OutputError {
         path: String,
     },
     /// It was not written by this program, or not by a run like this one.
-    #[error("can't resume {path}: line {line} {reason}; name another file, or replace it with \
-             --force")]
+    #[error(
+        "can't resume {path}: line {line} {reason}; name another file, or replace it with \
+             --force"
+    )]
     Foreign {
         /// The file.
         path: String,
@@ -120,9 +122,8 @@ impl Output {
     ///
     /// If the file can't be written, or is there and `existing` is [`Existing::Refuse`].
     pub fn file(path: &Path, existing: Existing) -> Result<Self, OutputError> {
-        let open = |is_new| {
-            OpenOptions::new().read(true).append(true).create_new(is_new).open(path)
-        };
+        let open =
+            |is_new| OpenOptions::new().read(true).append(true).create_new(is_new).open(path);
         let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
         if is_special {
             let stream = OpenOptions::new().write(true).open(path);

@@ -38,7 +38,12 @@ fn slots() -> Vec<Slot> {
     [("a/0", 0), ("a/0", 1), ("é\"1", 0), ("é\"1", 1)].map(slot).to_vec()
 }
 
-fn result(slot: usize) -> Result<Solution, TaskError> {
+/// Whole lines of `bytes`.
+fn num_lines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
+fn solution(slot: usize) -> Solution {
     let insertion = Insertion {
         round: 1,
         position: 0,
@@ -46,7 +51,7 @@ fn result(slot: usize) -> Result<Solution, TaskError> {
         by: Judge::Score,
         gain: 0.5,
     };
-    Ok(Solution {
+    Solution {
         program: format!("import ö\nprogram {slot}\n"),
         completion: (slot == 1).then(|| "program".to_owned()),
         insertions: vec![insertion; slot % 2],
@@ -54,7 +59,7 @@ fn result(slot: usize) -> Result<Solution, TaskError> {
         tokens: TokenCounts { decode: 7, ..TokenCounts::default() },
         kept_ar: None,
         seconds: 0.5,
-    })
+    }
 }
 
 /// Finishes what is missing, in the order of `order`, up to `limit` lines.
@@ -63,7 +68,7 @@ fn run(path: &Path, existing: Existing, order: &[usize], limit: usize) -> usize 
     let finished = output.begin(slots(), SETTINGS.to_owned(), true).unwrap();
     let missing: Vec<_> = order.iter().filter(|slot| !finished[**slot]).take(limit).collect();
     for slot in &missing {
-        output.write(**slot, &result(**slot)).unwrap();
+        output.write(**slot, &Ok(solution(**slot))).unwrap();
     }
     output.end().unwrap();
     missing.len()
@@ -78,13 +83,13 @@ fn resumed_after_a_kill_at_any_byte_gives_the_same_file() {
     let unsorted = std::fs::read(&path).unwrap();
     run(&path, Existing::Resume, &[0, 1, 2, 3], 4);
     let whole = std::fs::read(&path).unwrap();
-    assert_eq!(whole.iter().filter(|byte| **byte == b'\n').count(), 4);
+    assert_eq!(num_lines(&whole), 4);
     for start in [&unsorted, &whole] {
         for len in 0..=start.len() {
             std::fs::write(&path, &start[..len]).unwrap();
             let num_done = run(&path, Existing::Resume, &[3, 1, 0, 2], 4);
             assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at byte {len}");
-            let num_whole = start[..len].iter().filter(|byte| **byte == b'\n').count();
+            let num_whole = num_lines(&start[..len]);
             assert!(num_done <= 4 - num_whole, "finished lines are not done again");
         }
     }
@@ -98,7 +103,7 @@ fn failures_are_written_and_tried_again() {
     let mut output = Output::file(&path, Existing::Refuse).unwrap();
     output.begin(slots(), SETTINGS.to_owned(), true).unwrap();
     output.write(1, &Err(TaskError::EmptyPrompt)).unwrap();
-    output.write(0, &result(0)).unwrap();
+    output.write(0, &Ok(solution(0))).unwrap();
     output.end().unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
@@ -114,7 +119,7 @@ fn lines_hold_what_readers_want() {
     let line = |slot: &Slot, several, result: &_| -> serde_json::Value {
         serde_json::from_slice(&Record::new(slot, several, SETTINGS, result).to_line()).unwrap()
     };
-    let value = line(slot, false, &result(1));
+    let value = line(slot, false, &Ok(solution(1)));
     assert_eq!(value["task_id"], "a/0");
     assert_eq!(value["solution"], "import ö\nprogram 1\n");
     assert_eq!(value["completion"], "program");
@@ -123,7 +128,7 @@ fn lines_hold_what_readers_want() {
     for absent in ["sample", "error", "kept_ar"] {
         assert!(value.get(absent).is_none(), "{absent}");
     }
-    let value = line(&slots()[1], true, &result(0));
+    let value = line(&slots()[1], true, &Ok(solution(0)));
     assert_eq!(value["sample"], 1);
     assert!(value.get("completion").is_none());
 }
@@ -137,7 +142,7 @@ fn foreign_files_are_left_alone() {
     let table = [
         ("notes".to_owned(), "line 1 was not written by jumpcoder"),
         ("{\"task_id\": \"a/0\", \"completion\": \"\"}\n".to_owned(), "line 1 was not written"),
-        (ours.replacen("\n", "\nx\n", 1), "line 2 was not written by jumpcoder"),
+        (ours.replacen('\n', "\nx\n", 1), "line 2 was not written by jumpcoder"),
         (ours.replace(SETTINGS, "9999"), "line 1 was made with other settings or another model"),
         (ours.replace("a/0", "a/9"), "line 1 holds a/9 (sample 0)"),
         (ours.replace(&digest(["a/0"]), "77"), "line 1 was made from another prompt of a/0"),
@@ -204,7 +209,7 @@ fn links_stay_and_devices_work() {
     if full.exists() {
         let mut output = Output::file(full, Existing::Refuse).unwrap();
         output.begin(slots(), SETTINGS.to_owned(), true).unwrap();
-        let error = output.write(0, &result(0)).unwrap_err().to_string();
+        let error = output.write(0, &Ok(solution(0))).unwrap_err().to_string();
         assert!(error.contains("can't write /dev/full"), "{error}");
     }
 }

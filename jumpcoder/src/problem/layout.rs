@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{ProblemText, mbpp};
 
-/// The paper's stop strings for `HumanEval`.
+/// The paper's stop strings for HumanEval.
 const PYTHON_STOP: [&str; 8] =
     ["<EOT>", "\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif", "\n\"\"\""];
 /// What the paper adds to them for MBPP.
@@ -24,7 +24,7 @@ enum Layout {
 }
 
 impl Layout {
-    /// The first that fits; `HumanEval`'s fields are the least telling, so it comes late.
+    /// The first that fits; HumanEval's fields are the least telling, so it comes late.
     fn of(object: &Object) -> Self {
         let has = |name: &str| object.contains_key(name);
         if has("name") && has("language") && (has("tests") || has("stop_tokens")) {

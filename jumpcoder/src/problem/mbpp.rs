@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::layout::text;
 
-/// `Mbpp/2`, as `EvalPlus` names them.
+/// `Mbpp/2`, as EvalPlus names them.
 pub(super) fn evalplus_id(id: String) -> String {
     if id.starts_with("Mbpp/") { id } else { format!("Mbpp/{id}") }
 }
@@ -30,9 +30,9 @@ fn function_head(code: &str, test: &str) -> Option<String> {
         .filter(|(at, _)| *at == 0 || code[..*at].ends_with('\n'))
         .filter_map(|(at, def)| Some((name(&code[at + def.len()..]), head(&code[at..])?)))
         .collect();
-    let called = test.split(|c: char| !is_word(c)).find_map(|word| {
-        heads.iter().find(|(name, _)| *name == word && !word.is_empty())
-    });
+    let called = test
+        .split(|c: char| !is_word(c))
+        .find_map(|word| heads.iter().find(|(name, _)| *name == word && !word.is_empty()));
     called.or(heads.last()).map(|(_, head)| head.clone())
 }
 

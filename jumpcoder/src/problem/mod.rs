@@ -221,10 +221,8 @@ fn parse_lines(bytes: &[u8], name: &str) -> Vec<(String, Problem)> {
 }
 
 fn parse_array(bytes: &[u8], name: &str) -> Result<Vec<(String, Problem)>, InputError> {
-    let values: Vec<Value> = serde_json::from_slice(bytes).map_err(|error| InputError::Array {
-        path: name.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let values: Vec<Value> = serde_json::from_slice(bytes)
+        .map_err(|error| InputError::Array { path: name.to_owned(), reason: error.to_string() })?;
     let numbered = values.into_iter().enumerate().map(|(idx, value)| {
         let place = format!("item {}", idx + 1);
         let problem = problem(Ok(value), &place, name);

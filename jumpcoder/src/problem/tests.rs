@@ -102,7 +102,11 @@ fn bad_lines_spoil_only_themselves() {
         (b"{\"id\": \"a\"}", "a", "it has no `prompt`: add that field"),
         (b"{\"id\": \"a\", \"prompt\": 3}", "a", "`prompt` must be a string, not a number"),
         (b"{\"id\": \"a\", \"prompt\": \"\", \"stop\": [1]}", "a", "`stop` must hold strings only"),
-        (b"{\"id\": \"a\", \"prompt\": \"\", \"stop\": [\"\\n\"]}", "a", "end every program at once"),
+        (
+            b"{\"id\": \"a\", \"prompt\": \"\", \"stop\": [\"\\n\"]}",
+            "a",
+            "end every program at once",
+        ),
         (b"{\"id\": \"a\", \"prompt\": \"\", \"language\": 1}", "a", "`language` must be a string"),
         (
             b"{\"task_id\": 1, \"text\": \"\", \"code\": \"x = 1\", \"test_list\": [\"a\"]}",
@@ -170,7 +174,8 @@ fn files() {
 
 #[test]
 fn tasks_are_samples_of_readable_problems() {
-    let problems = parse_text("{\"id\": \"a\", \"prompt\": \"\"}\n{}\n{\"id\": \"b\", \"prompt\": \"\"}");
+    let problems =
+        parse_text("{\"id\": \"a\", \"prompt\": \"\"}\n{}\n{\"id\": \"b\", \"prompt\": \"\"}");
     let names = |samples, limit| -> Vec<_> {
         tasks(&problems, samples, limit).iter().map(|task| (task.id.clone(), task.sample)).collect()
     };

@@ -1,0 +1,103 @@
+//! What a run came to, in a few lines: a row for each program where there are few, and the sums.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use jumpcoder::event::TokenCounts;
+use jumpcoder::output::Slot;
+use jumpcoder::task::{Solution, TaskError};
+
+/// More rows than this nobody reads.
+const NUM_ROWS_MAX: usize = 20;
+const NUM_FAILURES_MAX: usize = 10;
+
+struct Row {
+    slot: usize,
+    num_insertions: usize,
+    num_rounds: usize,
+    tokens: TokenCounts,
+    seconds: f64,
+    error: Option<String>,
+}
+
+/// Collects results.
+pub struct Summary {
+    slots: Vec<Slot>,
+    rows: Vec<Row>,
+}
+
+impl Summary {
+    pub fn new(slots: Vec<Slot>) -> Self {
+        Self { slots, rows: Vec::new() }
+    }
+
+    pub fn add(&mut self, slot: usize, result: &Result<Solution, TaskError>) {
+        let solution = result.as_ref().ok();
+        self.rows.push(Row {
+            slot,
+            num_insertions: solution.map_or(0, |solution| solution.insertions.len()),
+            num_rounds: solution.map_or(0, |solution| solution.num_rounds),
+            tokens: solution.map_or_else(TokenCounts::default, |solution| solution.tokens),
+            seconds: solution.map_or(0.0, |solution| solution.seconds),
+            error: result.as_ref().err().map(ToString::to_string),
+        });
+    }
+
+    pub fn num_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn num_failed(&self) -> usize {
+        self.rows.iter().filter(|row| row.error.is_some()).count()
+    }
+
+    /// A line for each failure, but not for hundreds.
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.rows.iter().filter_map(|row| Some((row.slot, row.error.as_ref()?)));
+        let mut texts: Vec<_> = failed
+            .take(NUM_FAILURES_MAX)
+            .map(|(slot, error)| format!("jumpcoder: {} failed: {error}", self.slots[slot].id))
+            .collect();
+        let num_more = self.num_failed() - texts.len();
+        if num_more > 0 {
+            texts.push(format!("jumpcoder: and {num_more} more failed; see `error` in the output"));
+        }
+        texts
+    }
+
+    /// The table; `elapsed` is the wall time of them all.
+    pub fn table(&self, elapsed: Duration) -> String {
+        let ids = self.rows.iter().map(|row| self.slots[row.slot].id.chars().count());
+        let width = ids.chain(["164 programs".len()]).max().unwrap_or_default();
+        let mut text = format!(
+            "{:width$} {:>10} {:>7} {:>10} {:>10} {:>8}",
+            "program", "insertions", "rounds", "tokens", "reused", "seconds"
+        );
+        if self.rows.len() <= NUM_ROWS_MAX {
+            for row in &self.rows {
+                let id = &self.slots[row.slot].id;
+                push_row(&mut text, width, id, &[row], row.seconds);
+            }
+        }
+        let rows: Vec<_> = self.rows.iter().collect();
+        let title = match rows.len() {
+            1 => "1 program".to_owned(),
+            num => format!("{num} programs"),
+        };
+        push_row(&mut text, width, &title, &rows, elapsed.as_secs_f64());
+        text
+    }
+}
+
+fn push_row(text: &mut String, width: usize, title: &str, rows: &[&Row], seconds: f64) {
+    let sum = |count: fn(&Row) -> usize| rows.iter().map(|row| count(row)).sum::<usize>();
+    write!(
+        text,
+        "\n{title:width$} {:>10} {:>7} {:>10} {:>10} {seconds:>8.2}",
+        sum(|row| row.num_insertions),
+        sum(|row| row.num_rounds),
+        sum(|row| row.tokens.num_run()),
+        sum(|row| row.tokens.reused),
+    )
+    .expect("a string can be written to");
+}
