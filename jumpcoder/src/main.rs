@@ -15,16 +15,18 @@ use cli::plan::{HiArgs, Surroundings};
 
 fn main() -> ExitCode {
     let ending = run(LowArgs::parse()).unwrap_or_else(|failure| {
-        let command = if failure.is_usage() { "; see jumpcoder generate --help" } else { "" };
-        cli::say(&format!("jumpcoder: {failure}{command}"));
-        failure.ending()
+        let ending = failure.ending();
+        if let Some(text) = failure.message() {
+            cli::say(&format!("jumpcoder: {text}"));
+        }
+        ending
     });
     ending.into()
 }
 
 fn run(args: LowArgs) -> Result<Ending, Failure> {
     match args.command {
-        Command::Generate(args) => generate(&HiArgs::new(*args, &Surroundings::here())?),
+        Command::Generate(args) => generate(&HiArgs::new(*args, Surroundings::here())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut LowArgs::command(), "jumpcoder", &mut script);

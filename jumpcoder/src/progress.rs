@@ -76,11 +76,11 @@ impl Progress {
 
     fn state(&self, elapsed: Duration) -> String {
         let lines_per_second = self.num_lines as f64 / elapsed.as_secs_f64().max(1e-3);
-        let mut text = format!("{lines_per_second:.1} lines/s, {} insertions", self.num_insertions);
-        if self.num_failed > 0 {
-            text += &format!(", {} failed", self.num_failed);
-        }
-        text
+        let failed = match self.num_failed {
+            0 => String::new(),
+            num => format!(", {num} failed"),
+        };
+        format!("{lines_per_second:.1} lines/s, {} insertions{failed}", self.num_insertions)
     }
 
     fn is_due(&self, since_shown: Duration) -> bool {

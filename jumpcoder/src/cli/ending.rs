@@ -46,14 +46,15 @@ pub enum Failure {
     #[error(transparent)]
     Input(#[from] InputError),
     /// Found before the work began.
-    #[error("{0}")]
+    #[error(transparent)]
     Output(OutputError),
-    #[error("{0}")]
+    /// Found before the work began.
+    #[error(transparent)]
     Trace(TraceError),
-    #[error("can't load the model: {0}")]
-    Model(GeneratorError),
+    #[error("can't load the model")]
+    Model(#[source] GeneratorError),
     /// Found while working.
-    #[error("{0}; what was finished before is in the output")]
+    #[error(transparent)]
     Broken(#[from] Breakdown),
     #[error("the output was closed")]
     Closed,
@@ -62,16 +63,16 @@ pub enum Failure {
 /// What broke a run off.
 #[derive(Debug, Error)]
 pub enum Breakdown {
-    #[error("{0}")]
+    #[error(transparent)]
     Generator(#[from] GeneratorError),
-    #[error("{0}")]
+    #[error(transparent)]
     Output(OutputError),
-    #[error("{0}")]
+    #[error(transparent)]
     Trace(#[from] TraceError),
-    #[error("can't write to standard output: {0}")]
-    Stdout(io::Error),
-    #[error("can't start the threads: {0}")]
-    Threads(String),
+    #[error("can't write to standard output")]
+    Stdout(#[source] io::Error),
+    #[error("can't start the threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 impl Failure {
@@ -90,8 +91,15 @@ impl Failure {
         }
     }
 
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Usage(_))
+    /// What to tell the user, with the causes; nothing if the user closed the output.
+    pub fn message(self) -> Option<String> {
+        let advice = match self {
+            Self::Closed => return None,
+            Self::Usage(_) => "; see jumpcoder generate --help",
+            Self::Broken(_) => "; what was finished before is in the output",
+            _ => "",
+        };
+        Some(format!("{:#}{advice}", anyhow::Error::new(self)))
     }
 
     pub fn ending(&self) -> Ending {

@@ -24,7 +24,7 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let trace = trace.transpose().map_err(Failure::Trace)?;
     let stop = interrupt::flag();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.num_threads).build();
-    let pool = pool.map_err(|error| Breakdown::Threads(error.to_string()))?;
+    let pool = pool.map_err(Breakdown::from)?;
     pool.install(|| {
         let mut generator = Generator::new(
             &args.model,

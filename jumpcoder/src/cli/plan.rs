@@ -94,7 +94,7 @@ pub struct HiArgs {
 }
 
 impl HiArgs {
-    pub fn new(args: GenerateArgs, surroundings: &Surroundings) -> Result<Self, UsageError> {
+    pub fn new(args: GenerateArgs, surroundings: Surroundings) -> Result<Self, UsageError> {
         let mode = Mode::from(args.algorithm.mode);
         if mode == Mode::Ar && args.models.infilling_model.is_some() {
             return Err(UsageError::InfillingModelWithoutInfilling);
@@ -163,7 +163,7 @@ fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn target(files: &FileArgs, surroundings: &Surroundings) -> Result<Option<Target>, UsageError> {
+fn target(files: &FileArgs, surroundings: Surroundings) -> Result<Option<Target>, UsageError> {
     let target = match &files.output {
         Some(path) if is_dash(path) => Some(Target::Stdout),
         Some(path) => Some(Target::File(path.clone())),
@@ -177,7 +177,7 @@ fn target(files: &FileArgs, surroundings: &Surroundings) -> Result<Option<Target
     }
 }
 
-fn view(files: &FileArgs, target: Option<&Target>, surroundings: &Surroundings) -> View {
+fn view(files: &FileArgs, target: Option<&Target>, surroundings: Surroundings) -> View {
     if files.watch || target.is_none() {
         View::Watch { has_color: surroundings.wants_color && surroundings.is_stdout_terminal }
     } else if files.quiet {
@@ -275,7 +275,7 @@ mod tests {
     const TERMINAL: Surroundings =
         Surroundings { is_stdout_terminal: true, is_stderr_terminal: true, wants_color: true };
 
-    fn plan(line: &str, surroundings: &Surroundings) -> Result<HiArgs, String> {
+    fn plan(line: &str, surroundings: Surroundings) -> Result<HiArgs, String> {
         let words = ["jumpcoder", "generate"].into_iter().chain(line.split_whitespace());
         let args = LowArgs::try_parse_from(words).map_err(|error| error.to_string())?;
         let Command::Generate(args) = args.command else { panic!("not generate") };
@@ -321,7 +321,7 @@ mod tests {
             ("--unknown", "unexpected argument '--unknown'"),
         ];
         for (line, expected) in table {
-            let error = plan(line, &PIPES).unwrap_err();
+            let error = plan(line, PIPES).unwrap_err();
             assert!(error.contains(expected), "{line}: {error} should say {expected}");
         }
     }
@@ -342,7 +342,7 @@ mod tests {
             ("--output x --quiet", TERMINAL, file(), View::Nothing, 8),
         ];
         for (line, surroundings, target, view, concurrency) in table {
-            let args = plan(line, &surroundings).unwrap();
+            let args = plan(line, surroundings).unwrap();
             let found = (args.target, args.view, args.limits.concurrency);
             assert_eq!(found, (target, view, concurrency), "{line}");
         }
@@ -350,11 +350,11 @@ mod tests {
 
     #[test]
     fn defaults_are_the_papers() {
-        let args = plan("", &PIPES).unwrap();
+        let args = plan("", PIPES).unwrap();
         assert_eq!(args.settings, Settings::default());
         assert_eq!((args.source, args.model), (Source::Examples, ModelChoice::Tiny));
         let args =
-            plan("--input - --stop \\nif --stop --x --tau -1 --no-ast-judge", &PIPES).unwrap();
+            plan("--input - --stop \\nif --stop --x --tau -1 --no-ast-judge", PIPES).unwrap();
         assert_eq!(args.source, Source::Stdin);
         assert_eq!(args.stop, ["\nif", "--x"]);
         assert!((args.settings.threshold + 1.0).abs() < f64::EPSILON);
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn digest_tells_what_matters() {
-        let digest = |line| plan(line, &PIPES).unwrap().settings_digest("model");
+        let digest = |line| plan(line, PIPES).unwrap().settings_digest("model");
         let base = digest("");
         for same in ["--threads 2", "--concurrency 3", "--no-speculative", "--limit 3", "--seed 4"]
         {
@@ -379,7 +379,7 @@ mod tests {
             digest("--max-context 100"),
             digest("--temperature 1 --seed 4"),
             digest("--temperature 1 --samples 2"),
-            plan("", &PIPES).unwrap().settings_digest("other"),
+            plan("", PIPES).unwrap().settings_digest("other"),
         ];
         assert!(!others.contains(&base) && !others.contains(&sampled) && base != sampled);
     }

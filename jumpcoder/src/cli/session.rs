@@ -19,6 +19,9 @@ use super::plan::{HiArgs, Target, View};
 use super::say;
 use super::summary::Summary;
 
+#[cfg(test)]
+mod tests;
+
 /// Everything is open and loaded.
 pub struct Session<'a> {
     pub args: &'a HiArgs,
@@ -59,31 +62,21 @@ impl<'a> Session<'a> {
         model_identity: &str,
         generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
     ) -> Result<Ending, Failure> {
-        let agenda = self.agenda();
-        let is_finished = match &mut self.output {
-            None => vec![false; agenda.slots.len()],
-            Some(output) => {
-                let settings = self.args.settings_digest(model_identity);
-                let has_samples = self.args.num_samples > 1;
-                output
-                    .begin(agenda.slots.clone(), settings, has_samples)
-                    .map_err(Failure::Output)?
-            }
-        };
-        let missing: Vec<usize> = (0..is_finished.len()).filter(|idx| !is_finished[*idx]).collect();
-        let num_before = is_finished.len() - missing.len();
-        if num_before > 0 {
-            say(&format!("{num_before} of {} programs are there already", is_finished.len()));
-        }
-        let (args, stop) = (self.args, self.stop);
         let begin = Instant::now();
-        let (tasks, mut listeners) = self.listeners(agenda, &missing, num_before);
+        let agenda = self.agenda();
+        let is_finished = self.begin_output(&agenda, model_identity)?;
+        let num_total = is_finished.len();
+        let num_before = is_finished.iter().filter(|is_finished| **is_finished).count();
+        let (args, stop) = (self.args, self.stop);
+        if num_before > 0 && args.has_summary {
+            say(&format!("{num_before} of {num_total} programs are there already"));
+        }
+        let (tasks, mut listeners) = self.listeners(agenda, &is_finished);
         let outcome = if tasks.is_empty() || listeners.failure.is_some() {
             Ok(())
         } else {
             generate(&tasks, &mut listeners, stop)
         };
-        let num_heard = listeners.summary.num_rows();
         let summary = listeners.end(outcome)?;
         for text in summary.failures() {
             say(&text);
@@ -91,12 +84,21 @@ impl<'a> Session<'a> {
         if args.has_summary {
             say(&summary.table(begin.elapsed()));
         }
-        if num_heard < missing.len() {
+        let num_done = num_before + summary.num_rows();
+        if num_done < num_total {
             assert!(stop.load(Ordering::SeqCst), "only a stopped run leaves tasks undone");
-            say(&interrupted(args, num_before + num_heard, is_finished.len()));
+            say(&interrupted(args, num_done, num_total));
             return Ok(Ending::Interrupted);
         }
         Ok(if summary.num_failed() > 0 { Ending::SomeFailed } else { Ending::Success })
+    }
+
+    /// Which slots are finished already.
+    fn begin_output(&mut self, agenda: &Agenda, identity: &str) -> Result<Vec<bool>, Failure> {
+        let Some(output) = &mut self.output else { return Ok(vec![false; agenda.slots.len()]) };
+        let settings = self.args.settings_digest(identity);
+        let has_samples = self.args.num_samples > 1;
+        output.begin(agenda.slots.clone(), settings, has_samples).map_err(Failure::Output)
     }
 
     fn agenda(&self) -> Agenda {
@@ -118,17 +120,12 @@ impl<'a> Session<'a> {
 
     /// The tasks that are missing, and who hears of them. Problems that can't be read are dealt
     /// with at once.
-    fn listeners(
-        self,
-        agenda: Agenda,
-        missing: &[usize],
-        num_before: usize,
-    ) -> (Vec<Task>, Listeners<'a>) {
+    fn listeners(self, agenda: Agenda, is_finished: &[bool]) -> (Vec<Task>, Listeners<'a>) {
         let num_total = agenda.slots.len();
         let (mut tasks, mut slot_of, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (slot, work) in agenda.work.into_iter().enumerate() {
             match work {
-                _ if missing.binary_search(&slot).is_err() => {}
+                _ if is_finished[slot] => {}
                 Ok(task) => {
                     tasks.push(task);
                     slot_of.push(slot);
@@ -140,11 +137,15 @@ impl<'a> Session<'a> {
         if let Some(trace) = &mut trace {
             trace.begin(&tasks);
         }
-        let screen = screen(self.args.view, &tasks, num_total, num_before + unreadable.len());
-        let summary = Summary::new(agenda.slots);
-        let (output, stop) = (self.output, self.stop);
-        let mut listeners =
-            Listeners { output, failure: None, trace, screen, summary, slot_of, stop };
+        let mut listeners = Listeners {
+            output: self.output,
+            failure: None,
+            trace,
+            screen: screen(self.args.view, &tasks, num_total),
+            summary: Summary::new(agenda.slots),
+            slot_of,
+            stop: self.stop,
+        };
         for (slot, error) in unreadable {
             listeners.keep(slot, &Err(error));
         }
@@ -164,7 +165,8 @@ fn slot(id: &str, sample: usize, prompt: &str, parts: &[&str]) -> Slot {
     Slot { id: id.to_owned(), sample, prompt: prompt.to_owned(), problem }
 }
 
-fn screen(view: View, tasks: &[Task], num_total: usize, num_done: usize) -> Screen {
+fn screen(view: View, tasks: &[Task], num_total: usize) -> Screen {
+    let num_done = num_total - tasks.len();
     match view {
         View::Watch { has_color } => {
             let mut watch = Watch::new(io::stdout(), has_color);
@@ -193,13 +195,11 @@ impl Listeners<'_> {
         if self.failure.is_some() {
             return;
         }
-        if let Some(output) = &mut self.output {
-            if let Err(error) = output.write(slot, result) {
-                self.fail(Failure::output(error));
-                return;
-            }
+        let written = self.output.as_mut().map_or(Ok(()), |output| output.write(slot, result));
+        match written {
+            Ok(()) => self.summary.add(slot, result),
+            Err(error) => self.fail(Failure::output(error)),
         }
-        self.summary.add(slot, result);
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -101,3 +101,38 @@ fn push_row(text: &mut String, width: usize, title: &str, rows: &[&Row], seconds
     )
     .expect("a string can be written to");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_sums() {
+        let slot = |id: &str| Slot {
+            id: id.to_owned(),
+            sample: 0,
+            prompt: String::new(),
+            problem: String::new(),
+        };
+        let mut summary = Summary::new(vec![slot("a"), slot("b")]);
+        let solution = Solution {
+            program: String::new(),
+            completion: None,
+            insertions: Vec::new(),
+            num_rounds: 3,
+            tokens: TokenCounts { prefill: 4, decode: 5, reused: 6, ..TokenCounts::default() },
+            kept_ar: None,
+            seconds: 0.5,
+        };
+        summary.add(1, &Ok(solution));
+        summary.add(0, &Err(TaskError::EmptyPrompt));
+        let expected = "\
+program      insertions  rounds     tokens     reused  seconds
+b                     0       3          9          6     0.50
+a                     0       0          0          0     0.00
+2 programs            0       3          9          6     2.00";
+        assert_eq!(summary.table(Duration::from_secs(2)), expected);
+        assert_eq!((summary.num_rows(), summary.num_failed()), (2, 1));
+        assert!(summary.failures()[0].starts_with("jumpcoder: a failed: the prompt is empty"));
+    }
+}
