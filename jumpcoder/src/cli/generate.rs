@@ -7,9 +7,9 @@ use jumpcoder::problem;
 use jumpcoder::trace::Trace;
 
 use super::ending::{Breakdown, Ending, Failure};
-use super::interrupt;
 use super::plan::{HiArgs, Target};
 use super::session::Session;
+use super::{interrupt, say};
 
 pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let problems = problem::read(&args.source)?;
@@ -34,7 +34,12 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
         )
         .map_err(Failure::Model)?;
         let identity = generator.model_identity();
-        Session { args, problems: &problems, output, trace, stop: &stop }
-            .run(&identity, |tasks, observer, stop| generator.run(tasks, observer, stop))
+        let session = Session { args, problems: &problems, output, trace, stop: &stop };
+        let report =
+            session.run(&identity, |tasks, observer, stop| generator.run(tasks, observer, stop))?;
+        for message in &report.messages {
+            say(message);
+        }
+        Ok(report.ending)
     })
 }

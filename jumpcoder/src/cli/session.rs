@@ -16,7 +16,6 @@ use jumpcoder::watch::Watch;
 
 use super::ending::{Ending, Failure};
 use super::plan::{HiArgs, Target, View};
-use super::say;
 use super::summary::Summary;
 
 #[cfg(test)]
@@ -29,6 +28,13 @@ pub struct Session<'a> {
     pub output: Option<Output>,
     pub trace: Option<Trace>,
     pub stop: &'a AtomicBool,
+}
+
+/// How a run ended, and what the user should hear of it.
+#[derive(Debug)]
+pub struct Report {
+    pub ending: Ending,
+    pub messages: Vec<String>,
 }
 
 /// What is to be done, by slot: a task, or a problem that can't be read.
@@ -61,16 +67,13 @@ impl<'a> Session<'a> {
         mut self,
         model_identity: &str,
         generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
-    ) -> Result<Ending, Failure> {
+    ) -> Result<Report, Failure> {
         let begin = Instant::now();
         let agenda = self.agenda();
         let is_finished = self.begin_output(&agenda, model_identity)?;
         let num_total = is_finished.len();
         let num_before = is_finished.iter().filter(|is_finished| **is_finished).count();
         let (args, stop) = (self.args, self.stop);
-        if num_before > 0 && args.has_summary {
-            say(&format!("{num_before} of {num_total} programs are there already"));
-        }
         let (tasks, mut listeners) = self.listeners(agenda, &is_finished);
         let outcome = if tasks.is_empty() || listeners.failure.is_some() {
             Ok(())
@@ -78,19 +81,21 @@ impl<'a> Session<'a> {
             generate(&tasks, &mut listeners, stop)
         };
         let summary = listeners.end(outcome)?;
-        for text in summary.failures() {
-            say(&text);
-        }
-        if args.has_summary {
-            say(&summary.table(begin.elapsed()));
-        }
         let num_done = num_before + summary.num_rows();
-        if num_done < num_total {
-            assert!(stop.load(Ordering::SeqCst), "only a stopped run leaves tasks undone");
-            say(&interrupted(args, num_done, num_total));
-            return Ok(Ending::Interrupted);
+        let mut messages = summary.failures();
+        if args.has_summary {
+            messages.push(summary.table(num_before, begin.elapsed()));
         }
-        Ok(if summary.num_failed() > 0 { Ending::SomeFailed } else { Ending::Success })
+        let ending = if num_done < num_total {
+            assert!(stop.load(Ordering::SeqCst), "only a stopped run leaves tasks undone");
+            messages.push(interrupted(args, num_done, num_total));
+            Ending::Interrupted
+        } else if summary.num_failed() > 0 {
+            Ending::SomeFailed
+        } else {
+            Ending::Success
+        };
+        Ok(Report { ending, messages })
     }
 
     /// Which slots are finished already.

@@ -10,6 +10,7 @@ use jumpcoder::task::{Solution, TaskError};
 /// More rows than this nobody reads.
 const NUM_ROWS_MAX: usize = 20;
 const NUM_FAILURES_MAX: usize = 10;
+const INFALLIBLE: &str = "a string can be written to";
 
 struct Row {
     slot: usize,
@@ -56,7 +57,12 @@ impl Summary {
         let failed = self.rows.iter().filter_map(|row| Some((row.slot, row.error.as_ref()?)));
         let mut texts: Vec<_> = failed
             .take(NUM_FAILURES_MAX)
-            .map(|(slot, error)| format!("jumpcoder: {} failed: {error}", self.slots[slot].id))
+            .map(|(slot, error)| {
+                let Slot { id, sample, .. } = &self.slots[slot];
+                let sample =
+                    if *sample > 0 { format!(" (sample {sample})") } else { String::new() };
+                format!("jumpcoder: {id}{sample} failed: {error}")
+            })
             .collect();
         let num_more = self.num_failed() - texts.len();
         if num_more > 0 {
@@ -65,8 +71,8 @@ impl Summary {
         texts
     }
 
-    /// The table; `elapsed` is the wall time of them all.
-    pub fn table(&self, elapsed: Duration) -> String {
+    /// The table; `elapsed` is the wall time of them all, `num_before` tells of an earlier run.
+    pub fn table(&self, num_before: usize, elapsed: Duration) -> String {
         let ids = self.rows.iter().map(|row| self.slots[row.slot].id.chars().count());
         let width = ids.chain(["164 programs".len()]).max().unwrap_or_default();
         let mut text = format!(
@@ -85,6 +91,9 @@ impl Summary {
             num => format!("{num} programs"),
         };
         push_row(&mut text, width, &title, &rows, elapsed.as_secs_f64());
+        if num_before > 0 {
+            write!(text, "\n{num_before} more were there already").expect(INFALLIBLE);
+        }
         text
     }
 }
@@ -99,7 +108,7 @@ fn push_row(text: &mut String, width: usize, title: &str, rows: &[&Row], seconds
         sum(|row| row.tokens.num_run()),
         sum(|row| row.tokens.reused),
     )
-    .expect("a string can be written to");
+    .expect(INFALLIBLE);
 }
 
 #[cfg(test)]
@@ -130,8 +139,9 @@ mod tests {
 program      insertions  rounds     tokens     reused  seconds
 b                     0       3          9          6     0.50
 a                     0       0          0          0     0.00
-2 programs            0       3          9          6     2.00";
-        assert_eq!(summary.table(Duration::from_secs(2)), expected);
+2 programs            0       3          9          6     2.00
+4 more were there already";
+        assert_eq!(summary.table(4, Duration::from_secs(2)), expected);
         assert_eq!((summary.num_rows(), summary.num_failed()), (2, 1));
         assert!(summary.failures()[0].starts_with("jumpcoder: a failed: the prompt is empty"));
     }

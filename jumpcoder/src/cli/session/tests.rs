@@ -46,7 +46,7 @@ impl Folder {
         &self,
         more: &str,
         generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
-    ) -> Result<Ending, Failure> {
+    ) -> Result<Report, Failure> {
         let args = self.args(more);
         let (Some(Target::File(path)), Source::File(_)) = (&args.target, &args.source) else {
             panic!("files were named");
@@ -57,6 +57,14 @@ impl Folder {
         let stop = AtomicBool::new(false);
         Session { args: &args, problems: &problems, output, trace, stop: &stop }
             .run("model", generate)
+    }
+
+    fn ending(
+        &self,
+        more: &str,
+        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
+    ) -> Ending {
+        self.run(more, generate).unwrap().ending
     }
 
     /// (id, sample, did it fail?) of every line of the output.
@@ -125,7 +133,7 @@ fn backwards(
 #[test]
 fn output_is_in_the_order_of_the_input() {
     let folder = Folder::new("order");
-    assert_eq!(folder.run("", backwards(9)).unwrap(), Ending::SomeFailed);
+    assert_eq!(folder.ending("", backwards(9)), Ending::SomeFailed);
     let line = |id: &str, failed| (id.to_owned(), 0, failed);
     let expected = [
         line("a", false),
@@ -135,7 +143,7 @@ fn output_is_in_the_order_of_the_input() {
         line("e", false),
     ];
     assert_eq!(folder.lines(), expected);
-    assert_eq!(folder.run("--force --limit 1", backwards(9)).unwrap(), Ending::Success);
+    assert_eq!(folder.ending("--force --limit 1", backwards(9)), Ending::Success);
     assert_eq!(folder.lines(), expected[..1]);
     let trace = std::fs::read_to_string(folder.0.join("trace")).unwrap();
     assert_eq!(trace.lines().count(), 3, "started, round, finished of one task");
@@ -145,14 +153,18 @@ fn output_is_in_the_order_of_the_input() {
 fn interrupted_and_resumed() {
     let folder = Folder::new("resume");
     let more = "--samples 2 --temperature 1";
-    assert_eq!(folder.run(more, backwards(9)).unwrap(), Ending::SomeFailed);
+    assert_eq!(folder.ending(more, backwards(9)), Ending::SomeFailed);
     let whole = std::fs::read(folder.0.join("out")).unwrap();
     assert_eq!(folder.lines().len(), 9, "two samples of each, but for the line that is no problem");
     let forced = format!("{more} --force");
     for limit in 0..8 {
-        assert_eq!(folder.run(&forced, backwards(limit)).unwrap(), Ending::Interrupted);
+        let report = folder.run(&forced, backwards(limit)).unwrap();
+        assert_eq!(report.ending, Ending::Interrupted);
+        let last = report.messages.last().unwrap();
+        assert!(last.contains(&format!("interrupted after {} of 9 programs", limit + 1)), "{last}");
+        assert!(last.contains("go on with --resume"), "{last}");
         let resumed = format!("{more} --resume");
-        assert_eq!(folder.run(&resumed, backwards(9)).unwrap(), Ending::SomeFailed);
+        assert_eq!(folder.ending(&resumed, backwards(9)), Ending::SomeFailed);
         assert_eq!(std::fs::read(folder.0.join("out")).unwrap(), whole, "after {limit}");
     }
 }
@@ -182,14 +194,14 @@ fn finished_programs_survive_a_breakdown() {
     let folder = Folder::new("broken");
     let failure = folder
         .run("", |tasks, observer, _| {
-            observer.finished(2, &solve(&tasks[2]));
+            observer.finished(1, &solve(&tasks[1]));
             Err(GeneratorError::NoEngine)
         })
         .unwrap_err();
     assert_eq!(failure.ending(), Ending::Broken);
     assert!(failure.message().unwrap().contains("what was finished before is in the output"));
     let ids: Vec<_> = folder.lines().into_iter().map(|(id, ..)| id).collect();
-    assert_eq!(ids, ["line 2", "empty"]);
+    assert_eq!(ids, ["line 2", "c"]);
 }
 
 #[cfg(target_os = "linux")]
