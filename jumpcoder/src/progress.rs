@@ -78,9 +78,9 @@ impl Progress {
         let lines_per_second = self.num_lines as f64 / elapsed.as_secs_f64().max(1e-3);
         let failed = match self.num_failed {
             0 => String::new(),
-            num => format!(", {num} failed"),
+            num => format!(", failed: {num}"),
         };
-        format!("{lines_per_second:.1} lines/s, {} insertions{failed}", self.num_insertions)
+        format!("{lines_per_second:.1} lines/s, insertions: {}{failed}", self.num_insertions)
     }
 
     fn is_due(&self, since_shown: Duration) -> bool {
@@ -170,6 +170,9 @@ mod tests {
         let mut progress = Progress::lines(Box::new(io::sink()), 2, 0);
         (progress.num_lines, progress.num_insertions) = (30, 2);
         progress.finished(0, &Err(TaskError::EmptyPrompt));
-        assert_eq!(progress.state(Duration::from_secs(10)), "3.0 lines/s, 2 insertions, 1 failed");
+        assert_eq!(
+            progress.state(Duration::from_secs(10)),
+            "3.0 lines/s, insertions: 2, failed: 1"
+        );
     }
 }

@@ -21,6 +21,9 @@ use super::summary::Summary;
 #[cfg(test)]
 mod tests;
 
+/// What the generator says in the end.
+type Outcome = Result<(), GeneratorError>;
+
 /// Everything is open and loaded.
 pub struct Session<'a> {
     pub args: &'a HiArgs,
@@ -66,7 +69,7 @@ impl<'a> Session<'a> {
     pub fn run(
         mut self,
         model_identity: &str,
-        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
+        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Outcome,
     ) -> Result<Report, Failure> {
         let begin = Instant::now();
         let agenda = self.agenda();
@@ -230,7 +233,7 @@ impl Listeners<'_> {
     }
 
     /// Whatever went wrong, what was finished is safe when this returns.
-    fn end(self, outcome: Result<(), GeneratorError>) -> Result<Summary, Failure> {
+    fn end(self, outcome: Outcome) -> Result<Summary, Failure> {
         if let Screen::Progress(progress) = self.screen {
             progress.end();
         }

@@ -1,5 +1,5 @@
 //! MBPP says a problem in prose and gives no text to go on from; this builds the one that the
-//! paper's authors use: the prose and the first test as a docstring, then the function's first line.
+//! paper's authors use: prose and first test as a docstring, then the function's first line.
 
 use serde_json::{Map, Value};
 

@@ -45,7 +45,7 @@ impl Folder {
     fn run(
         &self,
         more: &str,
-        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
+        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Outcome,
     ) -> Result<Report, Failure> {
         let args = self.args(more);
         let (Some(Target::File(path)), Source::File(_)) = (&args.target, &args.source) else {
@@ -62,7 +62,7 @@ impl Folder {
     fn ending(
         &self,
         more: &str,
-        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError>,
+        generate: impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Outcome,
     ) -> Ending {
         self.run(more, generate).unwrap().ending
     }
@@ -116,9 +116,7 @@ fn solve(task: &Task) -> Result<Solution, TaskError> {
 }
 
 /// Solves all tasks, the last first; stops after `limit`.
-fn backwards(
-    limit: usize,
-) -> impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Result<(), GeneratorError> {
+fn backwards(limit: usize) -> impl FnOnce(&[Task], &mut dyn Observer, &AtomicBool) -> Outcome {
     move |tasks, observer, stop| {
         for (idx, task) in tasks.iter().enumerate().rev().take(limit) {
             observer.started(idx, std::slice::from_ref(&task.prompt));
