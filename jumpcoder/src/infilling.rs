@@ -115,10 +115,8 @@ impl Infilling {
     ) {
         self.allow_functions = allow_functions;
         let questions: Vec<Question> = {
-            let drafts =
-                if cx.settings.speculative_infilling { self.drafts() } else { HashMap::new() };
-            let ask =
-                |chosen: &ChosenPosition| question(program, chosen.position, &drafts, cx.models);
+            let drafts = if cx.settings.speculative_infilling { self.drafts() } else { HashMap::new() };
+            let ask = |chosen: &ChosenPosition| question(program, chosen.position, &drafts, cx.models);
             positions.iter().map(ask).collect()
         };
         let old = std::mem::take(&mut self.branches);

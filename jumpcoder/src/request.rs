@@ -8,7 +8,9 @@ use jump_engine::Outcome;
 use jump_models::Tokenizer;
 
 use crate::combination::{Candidate, combine};
-use crate::event::{CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts};
+use crate::event::{
+    CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts,
+};
 use crate::infilling::Infilling;
 use crate::language::InfillKind;
 use crate::models::{Models, Role};
@@ -141,14 +143,17 @@ impl Request {
 
     /// Takes the outcome of an order. Gives the report of the round if that ended it; the next
     /// round, if any, has begun then.
-    pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Option<Round> {
+    pub fn absorb(
+        &mut self,
+        slot: Slot,
+        outcome: &Outcome,
+        cx: &mut Context<'_>,
+    ) -> Option<Round> {
         let counts = &mut self.round.tokens;
         match (slot, &mut self.jumping) {
             (Slot::NextLine, _) => self.next_line.absorb(outcome, &mut self.program, counts, cx),
             (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
-            (Slot::Branch(idx), Some(jumping)) => {
-                jumping.infilling.absorb(idx, outcome, counts, cx)
-            }
+            (Slot::Branch(idx), Some(jumping)) => jumping.infilling.absorb(idx, outcome, counts, cx),
             (Slot::Candidate(idx), Some(Jumping { rescoring: Some(rescoring), .. })) => {
                 rescoring.absorb(idx, outcome, counts, cx);
             }
@@ -183,7 +188,8 @@ impl Request {
     fn begin_branches(&mut self, cx: &mut Context<'_>) {
         let Some(jumping) = &mut self.jumping else { return };
         let mut unscored = self.program.unscored(0);
-        let is_scored = unscored.all(|token| !can_score(token, cx.settings));
+        let is_scored =
+            unscored.all(|token| !can_score(token, cx.settings));
         if jumping.has_begun || !is_scored {
             return;
         }
@@ -199,7 +205,8 @@ impl Request {
 
     /// Are the next line and all infills there?
     fn has_written(&self) -> bool {
-        let has_infilled = |jumping: &Jumping| jumping.has_begun && jumping.infilling.is_finished();
+        let has_infilled =
+            |jumping: &Jumping| jumping.has_begun && jumping.infilling.is_finished();
         self.next_line.is_finished() && self.jumping.as_ref().is_none_or(has_infilled)
     }
 
