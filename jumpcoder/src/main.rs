@@ -1,2 +1,37 @@
-//! The command line.
-fn main() {}
+//! The command line: arguments as they were typed ([`cli::args`]), what they mean
+//! ([`cli::plan`]), and the commands that do it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+mod cli;
+
+use cli::args::{Command, LowArgs};
+use cli::ending::{Ending, Failure};
+use cli::generate::generate;
+use cli::plan::{HiArgs, Surroundings};
+
+fn main() -> ExitCode {
+    let ending = run(LowArgs::parse()).unwrap_or_else(|failure| {
+        let ending = failure.ending();
+        if let Some(text) = failure.message() {
+            cli::say(&format!("jumpcoder: {text}"));
+        }
+        ending
+    });
+    ending.into()
+}
+
+fn run(args: LowArgs) -> Result<Ending, Failure> {
+    match args.command {
+        Command::Generate(args) => generate(&HiArgs::new(*args, Surroundings::here())?),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut LowArgs::command(), "jumpcoder", &mut script);
+            io::stdout().write_all(&script).map_err(Failure::stdout)?;
+            Ok(Ending::Success)
+        }
+    }
+}

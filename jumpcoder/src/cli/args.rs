@@ -1,0 +1,297 @@
+//! The arguments as they are typed. Each value is checked alone here; how they go together is
+//! [`plan`](super::plan)'s matter.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use jump_kernels::ScoreKind;
+use jumpcoder::generator::ModelChoice;
+use jumpcoder::settings::Mode;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all programs were written (or the reader of the output wanted no more)
+  1    some problems failed: their lines of the output have an `error`
+  2    nothing was done: bad usage, bad input, no such model, unwritable output
+  3    the run broke off; what was finished before is in the output
+  130  interrupted; what was finished before is in the output";
+
+const EXAMPLES: &str = "\
+Examples:
+  jumpcoder generate
+      Watch the embedded model write eight small programs.
+  jumpcoder generate --input HumanEval.jsonl.gz --output samples.jsonl
+      A benchmark. Go on with --resume if it was interrupted.
+  jumpcoder generate --input mbpp.jsonl --model ~/models/CodeLlama-7b --k 5 --tau 0.3
+      Another model: a folder in Hugging Face layout, which must know fill-in-the-middle.
+  jumpcoder generate --input HumanEval.jsonl.gz --output many.jsonl --samples 10 --temperature 0.8
+      Ten programs for each problem.
+  echo '{\"id\": 1, \"prompt\": \"def add(a, b):\\n\"}' | jumpcoder generate --input - --output -
+      One problem from a pipe.";
+
+/// Code generation that jumps back to insert what is missing (JumpCoder, arXiv 2401.07870)
+#[derive(Debug, Parser)]
+#[command(name = "jumpcoder", version, after_help = EXIT_CODES)]
+pub struct LowArgs {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write programs for problems
+    ///
+    /// A program is written line by line. Before each line, the model is also asked what might be
+    /// missing at the positions it is least sure of; a line that makes the program better is
+    /// inserted there.
+    ///
+    /// Without any arguments, the embedded model solves embedded examples.
+    #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+    Generate(Box<GenerateArgs>),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeArg {
+    /// JumpCoder (the paper's V)
+    Jump,
+    /// JumpCoder, unless the plain program is likelier (the paper's F)
+    Filtered,
+    /// Plain autoregressive generation, for comparison
+    Ar,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Jump => Self::Jump,
+            ModeArg::Filtered => Self::Filtered,
+            ModeArg::Ar => Self::Ar,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ScoreArg {
+    /// The raw logit, as the paper's code does it
+    Logit,
+    /// The logarithm of the probability: slower
+    Logprob,
+}
+
+impl From<ScoreArg> for ScoreKind {
+    fn from(score: ScoreArg) -> Self {
+        match score {
+            ScoreArg::Logit => Self::Logit,
+            ScoreArg::Logprob => Self::LogProb,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct GenerateArgs {
+    #[command(flatten)]
+    pub files: FileArgs,
+    #[command(flatten)]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    pub algorithm: AlgorithmArgs,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Files")]
+pub struct FileArgs {
+    /// Problems as JSONL, plain or gzipped; `-` is standard input [default: embedded examples]
+    ///
+    /// Understood are the layouts of HumanEval, MBPP (the JSON array too) and MultiPL-E, and
+    /// plainly {"id", "prompt", "language"?, "stop"?} with `python` as the default language.
+    #[arg(long, short, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Where the programs go as JSONL; `-` is standard output
+    ///
+    /// Each line has `task_id` and `solution`, the whole program, which EvalPlus reads, since an
+    /// insertion may lie above the prompt; where it doesn't, there is `completion` too. Without
+    /// --output the programs are shown on a terminal, or go to standard output as JSONL.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Go on with an output file: keep what is finished, write what is missing or failed
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Replace existing files
+    #[arg(long)]
+    pub force: bool,
+    /// Write everything that happens as JSON, one event a line
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Only the first N problems
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// Show the programs as they are written, insertions marked like a diff, one at a time
+    ///
+    /// Implies --concurrency 1. Colours are left away if NO_COLOR is set.
+    #[arg(long)]
+    pub watch: bool,
+    /// No progress and no summary, only errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Models")]
+pub struct ModelArgs {
+    /// `tiny`, the embedded model, or a folder in Hugging Face layout
+    #[arg(long, value_name = "MODEL", default_value = "tiny")]
+    pub model: ModelChoice,
+    /// The model that fills in what is missing [default: the same as --model]
+    #[arg(long, value_name = "MODEL")]
+    pub infilling_model: Option<ModelChoice>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Algorithm")]
+pub struct AlgorithmArgs {
+    /// Which programs to write
+    #[arg(long, value_enum, default_value = "jump")]
+    pub mode: ModeArg,
+    /// Positions that are infilled before each line
+    #[arg(long, value_name = "K", default_value = "5", value_parser = at_least_one)]
+    pub k: usize,
+    /// By how much the mean score of a following line must improve
+    #[arg(long, value_name = "TAU", default_value = "0.3", value_parser = finite,
+          allow_negative_numbers = true)]
+    pub tau: f64,
+    /// Lines of a program at most, and rounds
+    #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
+    pub max_lines: usize,
+    /// Tokens of a line at most
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub max_line_tokens: usize,
+    /// End a program before a line that begins with TEXT, too; may be repeated
+    ///
+    /// Adds to the problem's own stop strings. `\n`, `\t` and `\\` have their usual meaning;
+    /// leading newlines don't count.
+    #[arg(long, value_name = "TEXT", value_parser = stop, allow_hyphen_values = true)]
+    pub stop: Vec<String>,
+    /// Insert into comments and docstrings too
+    #[arg(long)]
+    pub infill_comments: bool,
+    /// Never insert before a line of the prompt
+    #[arg(long)]
+    pub no_infill_prompt: bool,
+    /// Judge imports and functions by scores, like all other lines
+    #[arg(long)]
+    pub no_ast_judge: bool,
+    /// Decode every infill anew (the programs are the same, only later)
+    #[arg(long)]
+    pub no_speculative: bool,
+    /// Do what the authors' code does where that differs from what the paper means
+    #[arg(long)]
+    pub reference_quirks: bool,
+    /// What a score is
+    #[arg(long, value_enum, default_value = "logit")]
+    pub score: ScoreArg,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingArgs {
+    /// Programs for each problem
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub samples: usize,
+    /// Randomness of generated lines; 0 takes the likeliest tokens. Infills are never random
+    #[arg(long, value_name = "T", default_value = "0", value_parser = temperature,
+          allow_negative_numbers = true)]
+    pub temperature: f32,
+    /// Draw only from the likeliest tokens that together have this probability [default: 1]
+    #[arg(long, value_name = "P", value_parser = probability, allow_negative_numbers = true)]
+    pub top_p: Option<f32>,
+    /// The same seed gives the same programs
+    #[arg(long, value_name = "SEED", default_value = "0")]
+    pub seed: u64,
+}
+
+/// None of these changes a program.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Machine")]
+pub struct MachineArgs {
+    /// Threads [default: the cores of this machine]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// Programs that are written at the same time [default: 8]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub concurrency: Option<usize>,
+    /// Tokens of a prompt that are run in one step at most
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub prefill_chunk: Option<usize>,
+    /// Memory for keys and values, in MiB
+    #[arg(long, value_name = "MIB", value_parser = mebibytes)]
+    pub kv_memory_mib: Option<usize>,
+    /// Longest program in tokens, with its infill [default: what the model can]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub max_context: Option<usize>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it must be a whole number, at least 1".to_owned()),
+    }
+}
+
+/// Bytes, from MiB.
+fn mebibytes(text: &str) -> Result<usize, String> {
+    at_least_one(text)?.checked_mul(1 << 20).ok_or_else(|| "no machine has so much".to_owned())
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err("it must be a finite number".to_owned()),
+    }
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let number = text.parse::<f32>().ok();
+    number.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
+        "it must be a finite number, above 0, or 0 for the likeliest tokens".to_owned()
+    })
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    text.parse::<f32>()
+        .ok()
+        .filter(|number| *number > 0.0 && *number <= 1.0)
+        .ok_or_else(|| "it must be a number above 0, and at most 1".to_owned())
+}
+
+/// A stop string, with the escapes that shells leave alone.
+fn stop(text: &str) -> Result<String, String> {
+    let mut plain = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => plain.push('\n'),
+            Some('t') => plain.push('\t'),
+            Some('\\') => plain.push('\\'),
+            _ => return Err("after `\\` one of n, t and \\ is expected".to_owned()),
+        }
+    }
+    if plain.trim_start_matches('\n').is_empty() {
+        return Err("it would end every program at once: give what a line begins with".to_owned());
+    }
+    Ok(plain)
+}

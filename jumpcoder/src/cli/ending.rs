@@ -1,0 +1,112 @@
+//! How a command ends, and which exit code says so.
+
+use std::io;
+use std::process::ExitCode;
+
+use jumpcoder::generator::GeneratorError;
+use jumpcoder::output::OutputError;
+use jumpcoder::problem::InputError;
+use jumpcoder::trace::TraceError;
+use thiserror::Error;
+
+use super::plan::UsageError;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All was done, or the reader of the output wanted no more.
+    Success,
+    /// All was done, but some problems have no program.
+    SomeFailed,
+    /// Nothing was done: the arguments, the problems or the model are of no use.
+    Refused,
+    /// The run broke off.
+    Broken,
+    /// The user ended it.
+    Interrupted,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Success => 0,
+            Ending::SomeFailed => 1,
+            Ending::Refused => 2,
+            Ending::Broken => 3,
+            Ending::Interrupted => 130,
+        })
+    }
+}
+
+/// Why a command did not do its work.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Found before the work began.
+    #[error(transparent)]
+    Output(OutputError),
+    /// Found before the work began.
+    #[error(transparent)]
+    Trace(TraceError),
+    #[error("can't load the model")]
+    Model(#[source] GeneratorError),
+    /// Found while working.
+    #[error(transparent)]
+    Broken(#[from] Breakdown),
+    #[error("the output was closed")]
+    Closed,
+}
+
+/// What broke a run off.
+#[derive(Debug, Error)]
+pub enum Breakdown {
+    #[error(transparent)]
+    Generator(#[from] GeneratorError),
+    #[error(transparent)]
+    Output(OutputError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error("can't write to standard output")]
+    Stdout(#[source] io::Error),
+    #[error("can't start the threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl Failure {
+    pub fn stdout(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed;
+        }
+        Self::Broken(Breakdown::Stdout(error))
+    }
+
+    /// An output that fails after the work began.
+    pub fn output(error: OutputError) -> Self {
+        match error {
+            OutputError::Closed => Self::Closed,
+            error => Self::Broken(Breakdown::Output(error)),
+        }
+    }
+
+    /// What to tell the user, with the causes; nothing if the user closed the output.
+    pub fn message(self) -> Option<String> {
+        let advice = match self {
+            Self::Closed => return None,
+            Self::Usage(_) => "; see jumpcoder generate --help",
+            Self::Broken(_) => "; what was finished before is in the output",
+            _ => "",
+        };
+        Some(format!("{:#}{advice}", anyhow::Error::new(self)))
+    }
+
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Closed => Ending::Success,
+            Self::Broken(_) => Ending::Broken,
+            _ => Ending::Refused,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The command `generate`: everything that can be refused is looked at first, then the models are
+//! loaded, then the session runs.
+
+use jumpcoder::generator::Generator;
+use jumpcoder::output::Output;
+use jumpcoder::problem;
+use jumpcoder::trace::Trace;
+
+use super::ending::{Breakdown, Ending, Failure};
+use super::plan::{HiArgs, Target};
+use super::session::Session;
+use super::{interrupt, say};
+
+pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
+    let problems = problem::read(&args.source)?;
+    let output = match &args.target {
+        None => None,
+        Some(Target::Stdout) => Some(Output::stdout()),
+        Some(Target::File(path)) => {
+            Some(Output::file(path, args.existing).map_err(Failure::Output)?)
+        }
+    };
+    let trace = args.trace.as_deref().map(|path| Trace::open(path, args.existing));
+    let trace = trace.transpose().map_err(Failure::Trace)?;
+    let stop = interrupt::flag();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.num_threads).build();
+    let pool = pool.map_err(Breakdown::from)?;
+    pool.install(|| {
+        let mut generator = Generator::new(
+            &args.model,
+            args.infilling_model.as_ref(),
+            args.settings.clone(),
+            args.limits.clone(),
+        )
+        .map_err(Failure::Model)?;
+        let identity = generator.model_identity();
+        let session = Session { args, problems: &problems, output, trace, stop: &stop };
+        let report =
+            session.run(&identity, |tasks, observer, stop| generator.run(tasks, observer, stop))?;
+        for message in &report.messages {
+            say(message);
+        }
+        Ok(report.ending)
+    })
+}

@@ -1,0 +1,18 @@
+//! What the binary adds to the library: arguments, signals, messages, exit codes.
+
+use std::io::{self, Write};
+
+pub mod args;
+pub mod ending;
+pub mod generate;
+mod interrupt;
+pub mod plan;
+mod session;
+mod summary;
+mod threads;
+
+/// Tells the user something, on standard error.
+pub fn say(text: &str) {
+    // `eprintln!` would panic where standard error is closed; there is nobody to tell then.
+    let _ = writeln!(io::stderr(), "{text}");
+}
