@@ -112,6 +112,9 @@ impl Matrix {
             Panels::Bf16(matrix.pack_lines(&rows))
         } else {
             let values: Vec<Vec<f32>> = parts.iter().map(|part| to_f32(part.values)).collect();
+            for (values, part) in values.iter().zip(parts) {
+                assert_eq!(values.len(), part.num_rows * num_inputs, "values fill the matrix");
+            }
             let rows = values.iter().flat_map(|part| part.chunks_exact(num_inputs));
             Panels::F32(matrix.pack_lines(&rows.collect::<Vec<_>>()))
         };
