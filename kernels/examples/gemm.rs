@@ -1,9 +1,9 @@
 //! Times the matmuls of a small model against the processor's own arithmetic.
 //!
-//! `cargo run --release -p jump-kernels --example gemm`. For each shape and number of rows: the time,
-//! GFLOP/s with its share of the peak, and GB/s of weights. The peak is a matmul whose operands stay in
-//! the first cache, on one thread, times the threads. Then whole passes: all matmuls of five layers
-//! and the head, whose weights no second cache holds.
+//! `cargo run --release -p jump-kernels --example gemm`. For each shape and number of rows: the
+//! time, GFLOP/s with its share of the peak, and GB/s of weights. The peak is a matmul whose
+//! operands stay in the first cache, on one thread, times the threads. Then whole passes: all
+//! matmuls of five layers and the head, whose weights no second cache holds.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

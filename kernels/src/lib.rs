@@ -1,8 +1,8 @@
 //! The operations of a transformer.
 //!
-//! [`Backend`] lists every operation that a forward pass needs; [`cpu`] implements them for ordinary
-//! processors. A backend knows arrays, blocks of the KV cache and positions. It knows nothing of
-//! models, sequences or requests: what runs where is told by a [`Layout`].
+//! [`Backend`] lists every operation that a forward pass needs; [`cpu`] implements them for
+//! ordinary processors. A backend knows arrays, blocks of the KV cache and positions. It knows
+//! nothing of models, sequences or requests: what runs where is told by a [`Layout`].
 //!
 //! **Invariant: batch-invariance.** Each row's result depends on that row's own sequence alone, bit
 //! for bit, whatever else is in the batch and however a prefill was cut into chunks. So every

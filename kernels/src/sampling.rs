@@ -27,7 +27,8 @@ pub(crate) fn uniform(key: u64) -> f64 {
     top_bits as f64 / (1_u64 << f64::MANTISSA_DIGITS) as f64
 }
 
-/// The finaliser of `SplitMix64`: a bijection in which each bit of the input changes half the output.
+/// The finaliser of `SplitMix64`: a bijection in which each bit of the input changes half the
+/// output.
 fn scramble(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,12 +1,12 @@
 //! Causal attention over blocks of keys and values.
 //!
-//! For each query, in the order of positions from zero: all scores, their softmax, the weighted sum of
-//! the values. What a query sees is computed from its own positions only, in that one order, so
+//! For each query, in the order of positions from zero: all scores, their softmax, the weighted sum
+//! of the values. What a query sees is computed from its own positions only, in that one order, so
 //! neither chunks of a prefill nor the batch change a bit.
 //!
 //! A *unit* is up to four queries that share keys and values: the heads of one KV head, of as many
-//! rows as fit. Each vector of keys or values is read once for all of them. Their scores, four floats
-//! for each position, are the scratch; threads take units.
+//! rows as fit. Each vector of keys or values is read once for all of them. Their scores, four
+//! floats for each position, are the scratch; threads take units.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
@@ -179,8 +179,8 @@ impl Job<'_> {
         }
     }
 
-    /// `scores[q][position] = queries[q] · keys[position] / sqrt(head_dim)`, each one accumulator over
-    /// the elements of the head in order.
+    /// `scores[q][position] = queries[q] · keys[position] / sqrt(head_dim)`, each one accumulator
+    /// over the elements of the head in order.
     #[inline(always)]
     fn score<V: F32x16, const Q: usize>(
         &self,

@@ -1,7 +1,8 @@
 //! Keys and values of one layer, block by block.
 //!
-//! A block's keys are `[kv_head][head_dim][position]` and its values `[kv_head][position][head_dim]`,
-//! so that scores are computed for sixteen positions at once and weighted sums for sixteen elements.
+//! A block's keys are `[kv_head][head_dim][position]` and its values
+//! `[kv_head][position][head_dim]`, so that scores are computed for sixteen positions at once and
+//! weighted sums for sixteen elements.
 
 use super::floats::Floats;
 use super::simd::NUM_LANES;

@@ -17,7 +17,8 @@ pub struct Floats {
 }
 
 impl Floats {
-    /// `len` zeros. Memory that is never written is never touched, so room for many blocks is cheap.
+    /// `len` zeros. Memory that is never written is never touched, so room for many blocks is
+    /// cheap.
     pub fn zeroed(len: usize) -> Self {
         Self { lines: bytemuck::zeroed_vec(len.div_ceil(NUM_LANES)), len }
     }

@@ -130,7 +130,8 @@ fn choose_one(
     Chosen { token: TokenId(token as u32), score }
 }
 
-/// The lowest id of the greatest logit. If none compares, as with NaNs, the first that may be chosen.
+/// The lowest id of the greatest logit. If none compares, as with NaNs, the first that may be
+/// chosen.
 fn best_token(logits: &[f32], greatest: f32, banned: &[TokenId]) -> usize {
     let may_be = |token: &usize| !banned.contains(&TokenId(*token as u32));
     let may_win = greatest > f32::NEG_INFINITY;

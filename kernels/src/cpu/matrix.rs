@@ -1,9 +1,9 @@
 //! Weights as the matmul reads them: panels of 32 outputs, input by input.
 //!
-//! A *line* holds one input's weights of a panel's outputs, as two vectors of sixteen. In bfloat16 it
-//! is one cache line: output `j` in the low half and output `j + 16` in the high half of word `j`, so
-//! a shift and a mask make the two vectors. A panel of a gated layer holds sixteen gates (low) and
-//! their ups (high) instead, so that both end in the same lane.
+//! A *line* holds one input's weights of a panel's outputs, as two vectors of sixteen. In bfloat16
+//! it is one cache line: output `j` in the low half and output `j + 16` in the high half of word
+//! `j`, so a shift and a mask make the two vectors. A panel of a gated layer holds sixteen gates
+//! (low) and their ups (high) instead, so that both end in the same lane.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
@@ -112,6 +112,9 @@ impl Matrix {
             Panels::Bf16(matrix.pack_lines(&rows))
         } else {
             let values: Vec<Vec<f32>> = parts.iter().map(|part| to_f32(part.values)).collect();
+            for (values, part) in values.iter().zip(parts) {
+                assert_eq!(values.len(), part.num_rows * num_inputs, "values fill the matrix");
+            }
             let rows = values.iter().flat_map(|part| part.chunks_exact(num_inputs));
             Panels::F32(matrix.pack_lines(&rows.collect::<Vec<_>>()))
         };

@@ -22,7 +22,8 @@ pub fn rotate_and_store(
     threads::split_rows(qkv.first_mut(num_rows), width, num_parts, &|first, rows| {
         rotate(first, rows, layout, shape, rope);
     });
-    // By one thread: rows of one block share cache lines, and the stores are few beside the matmuls.
+    // By one thread: rows of one block share cache lines, and the stores are few beside the
+    // matmuls.
     for segment in &layout.segments {
         for row in segment.rows.clone() {
             let (block, slot) = layout.slot(segment, segment.position(row));

@@ -5,7 +5,8 @@ use super::softmax::Temper;
 use crate::sampling::{Sampling, uniform};
 
 /// How many of the most probable tokens are sorted at first; four times as many each time that they
-/// don't suffice. Mostly a few dozen do, and sorting a whole vocabulary takes longer than its logits.
+/// don't suffice. Mostly a few dozen do, and sorting a whole vocabulary takes longer than its
+/// logits.
 const FIRST_SORTED: usize = 64;
 
 /// Draws a token from `logits`, which become weights. Excluded tokens have negative infinity;

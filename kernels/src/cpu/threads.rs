@@ -1,8 +1,8 @@
 //! Work over the threads of the pool that the caller runs in.
 //!
-//! An operation is cut into at most one part for each thread: a decode step is some forty operations
-//! of a few microseconds each, and every further part would cost as much as it saves. No part
-//! changes the order of a reduction, so the number of threads changes no bit.
+//! An operation is cut into at most one part for each thread: a decode step is some forty
+//! operations of a few microseconds each, and every further part would cost as much as it saves. No
+//! part changes the order of a reduction, so the number of threads changes no bit.
 
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! The operations against their references, and the promises about bits: no neighbour, chunk, thread
-//! or instruction set changes one.
+//! The operations against their references, and the promises about bits: no neighbour, chunk,
+//! thread or instruction set changes one.
 
 mod attention;
 mod head;
