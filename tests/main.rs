@@ -1,1 +1,5 @@
-//! Integration tests.
+//! Integration tests: one binary, one module a topic.
+
+mod logits;
+mod parity;
+mod shared;

@@ -129,6 +129,7 @@ impl Work {
         let num_tokens = self.tokens.len();
         assert!(num_tokens > 0, "a work has at least one token");
         assert!(self.targets.iter().all(|target| target.after < num_tokens), "target out of range");
+        assert!(self.targets.is_sorted_by_key(|target| target.after), "targets out of order");
         if let Some(next) = &self.next {
             assert!(next.draft_len < num_tokens, "a draft follows at least one token");
             assert!(next.draft_len == 0 || next.sampling.is_none(), "drafts are verified greedily");

@@ -47,12 +47,35 @@ pub struct Work {
     pub sequence: SequenceId,
     /// The tokens; at least one.
     pub tokens: Vec<TokenId>,
-    /// Tokens whose scores are wanted.
+    /// Tokens whose scores are wanted, in the order of the tokens that predict them.
     pub targets: Vec<ScoreTarget>,
     /// Whether and how the token after the last one is wanted.
     pub next: Option<NextToken>,
     /// What a score is.
     pub score: ScoreKind,
+}
+
+impl Work {
+    /// Splits the first `num_tokens` tokens off, as a work of its own that comes first. The draft
+    /// must stay behind with at least one token before it.
+    #[must_use]
+    pub fn split_front(&mut self, num_tokens: usize) -> Self {
+        assert!(0 < num_tokens && num_tokens <= self.max_front_len(), "nothing is left to split");
+        let rest = self.tokens.split_off(num_tokens);
+        let num_targets = self.targets.partition_point(|target| target.after < num_tokens);
+        let mut targets = self.targets.split_off(num_targets);
+        for target in &mut targets {
+            target.after -= num_tokens;
+        }
+        let next = self.next.take();
+        let rest = Self { tokens: rest, targets, next, ..*self };
+        std::mem::replace(self, rest)
+    }
+
+    /// Tokens that [`Work::split_front`] may split off.
+    pub fn max_front_len(&self) -> usize {
+        self.tokens.len() - 1 - self.next.as_ref().map_or(0, |next| next.draft_len)
+    }
 }
 
 /// The next token, and how much of the draft was right.

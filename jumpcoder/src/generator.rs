@@ -1,4 +1,4 @@
-//! Loads the models and runs tasks: a stand-in of the interface, until the engine is merged.
+//! The main job's machine: models loaded, memory sized, ready to run tasks.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -6,43 +6,42 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
+use jump_engine::{Engine, EngineError, EngineSize};
+use jump_kernels::BLOCK_LEN;
+use jump_kernels::cpu::Cpu;
+use jump_models::{Checkpoint, ModelError};
 use thiserror::Error;
 
-use crate::settings::Settings;
+use crate::models::{Models, ReadyModel};
+use crate::scheduler::{Scheduler, Width};
+use crate::settings::{Mode, Settings};
 use crate::task::{Observer, Task};
 
-/// Bounds of a run. None of them changes a program, except that `max_context` may refuse one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Programs that are written at the same time.
-    pub concurrency: usize,
-    /// Tokens of one prompt that are run in one step at most.
-    pub prefill_chunk: Option<usize>,
-    /// Memory for keys and values.
-    pub kv_bytes: Option<usize>,
-    /// Tokens of a program and its infill together.
-    pub max_context: Option<usize>,
-}
+/// Rows of a step: enough for 64 tasks that decode six tokens each while others prefill.
+const MAX_ROWS: usize = 1024;
 
-/// Where a model comes from.
+/// Tokens of one order in one step, unless the limits say otherwise.
+const CHUNK_LEN: usize = 256;
+
+/// A model that a user names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelChoice {
-    /// The embedded one.
+    /// The one in the binary.
     Tiny,
-    /// A folder in Hugging Face's layout.
+    /// A directory in Hugging Face's layout.
     Directory(PathBuf),
 }
 
 impl FromStr for ModelChoice {
     type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "tiny" { Self::Tiny } else { Self::Directory(text.into()) })
+    fn from_str(name: &str) -> Result<Self, Infallible> {
+        Ok(if name == "tiny" { Self::Tiny } else { Self::Directory(name.into()) })
     }
 }
 
 impl fmt::Display for ModelChoice {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tiny => f.write_str("tiny"),
             Self::Directory(path) => path.display().fmt(f),
@@ -50,48 +49,156 @@ impl fmt::Display for ModelChoice {
     }
 }
 
-/// Why nothing can be generated.
-#[derive(Debug, Error)]
-pub enum GeneratorError {
-    /// The engine is not part of this build.
-    #[error("this build has no engine")]
-    NoEngine,
+/// How much a generator may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Tasks in flight; at least 1.
+    pub concurrency: usize,
+    /// Tokens of a prompt that run in one step.
+    pub prefill_chunk: Option<usize>,
+    /// Bytes for keys and values, of all models together; by default three quarters of the memory
+    /// that is free.
+    pub kv_bytes: Option<usize>,
+    /// Tokens of a sequence, if the model's context is more than is needed.
+    pub max_context: Option<usize>,
 }
 
-/// The models, and memory for a number of programs.
-pub struct Generator {}
+/// Why a generator can't start or go on.
+#[derive(Debug, Error)]
+pub enum GeneratorError {
+    /// A model can't be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// An engine can't start, or a step failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The infilling model wasn't made for it.
+    #[error(
+        "{model} can't fill in the middle: its vocabulary has no known infilling tokens. Name \
+         another model with --infilling-model, or use --mode ar"
+    )]
+    NoInfilling {
+        /// The model.
+        model: String,
+    },
+}
+
+/// Loaded models that run tasks.
+pub struct Generator {
+    models: Models,
+    settings: Settings,
+    width: Width,
+    identity: String,
+}
 
 impl Generator {
     /// Loads the models and sizes all memory.
     ///
     /// # Errors
     ///
-    /// Always, as long as there is no engine.
+    /// A checkpoint that can't be used, an infilling model that can't infill, or too little memory.
     pub fn new(
-        _model: &ModelChoice,
-        _infilling: Option<&ModelChoice>,
-        _settings: Settings,
-        _limits: Limits,
+        model: &ModelChoice,
+        infilling: Option<&ModelChoice>,
+        settings: Settings,
+        limits: Limits,
     ) -> Result<Self, GeneratorError> {
-        Err(GeneratorError::NoEngine)
+        let jumps = settings.mode != Mode::Ar;
+        let infilling = infilling.filter(|choice| jumps && *choice != model);
+        let chunk_len = limits.prefill_chunk.unwrap_or(CHUNK_LEN);
+        let width = Width { concurrency: limits.concurrency, chunk_len };
+        let kv_bytes = limits.kv_bytes.or_else(free_memory_share);
+        let checkpoint = open(model)?;
+        let infilling = infilling.map(open).transpose()?;
+        let infiller = infilling.as_ref().unwrap_or(&checkpoint);
+        if jumps && infiller.fim.is_none() {
+            return Err(GeneratorError::NoInfilling { model: infiller.name.clone() });
+        }
+        let identity = [Some(&checkpoint), infilling.as_ref()].into_iter().flatten();
+        let identity = identity.map(|c| format!("{} {:016x}", c.name, c.fingerprint()));
+        let identity = identity.collect::<Vec<_>>().join(", ");
+        let (generates, infills) = num_sequences(&settings);
+        let start = |checkpoint, num_sequences, kv_bytes| {
+            let num_sequences = num_sequences * limits.concurrency;
+            start(checkpoint, num_sequences, limits.max_context, kv_bytes)
+        };
+        let models = match infilling {
+            None => {
+                let generation = start(checkpoint, generates + infills, kv_bytes)?;
+                Models { generation, infilling: None }
+            }
+            Some(infilling) => {
+                let half = kv_bytes.map(|bytes| bytes / 2);
+                let generation = start(checkpoint, generates, half)?;
+                Models { generation, infilling: Some(start(infilling, infills, half)?) }
+            }
+        };
+        Ok(Self { models, settings, width, identity })
     }
 
     /// Text that names the models and their weights.
     pub fn model_identity(&self) -> String {
-        String::new()
+        self.identity.clone()
     }
 
     /// Runs all tasks; `stop` is looked at between steps.
     ///
     /// # Errors
     ///
-    /// Always, as long as there is no engine.
+    /// A step that failed.
     pub fn run(
         &mut self,
-        _tasks: &[Task],
-        _observer: &mut dyn Observer,
-        _stop: &AtomicBool,
+        tasks: &[Task],
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
     ) -> Result<(), GeneratorError> {
-        Err(GeneratorError::NoEngine)
+        let mut scheduler = Scheduler::new(&mut self.models, &self.settings, self.width);
+        Ok(scheduler.run(tasks, observer, stop)?)
     }
+
+    /// KV blocks in use: none while no task is in flight.
+    pub fn num_live_blocks(&self) -> usize {
+        let infilling = self.models.infilling.as_ref();
+        let infilling = infilling.map_or(0, |model| model.engine.num_live_blocks());
+        self.models.generation.engine.num_live_blocks() + infilling
+    }
+}
+
+fn open(model: &ModelChoice) -> Result<Checkpoint, ModelError> {
+    match model {
+        ModelChoice::Tiny => Checkpoint::tiny(),
+        ModelChoice::Directory(directory) => Checkpoint::open(directory),
+    }
+}
+
+/// Sequences that one task holds at most, of G and of I: the program and a fork for each candidate;
+/// the stem and the branches. The two programs of `filtered` are compared when the forks are gone.
+fn num_sequences(settings: &Settings) -> (usize, usize) {
+    match settings.mode {
+        Mode::Ar => (1, 0),
+        Mode::Jump => (1 + settings.num_positions, 1 + settings.num_positions),
+        Mode::Filtered => (2 + settings.num_positions, 1 + settings.num_positions),
+    }
+}
+
+/// Every sequence gets blocks for its longest text, so that no task in flight can run out.
+fn start(
+    checkpoint: Checkpoint,
+    num_sequences: usize,
+    max_context: Option<usize>,
+    max_kv_bytes: Option<usize>,
+) -> Result<ReadyModel, EngineError> {
+    let context_len = max_context.unwrap_or(usize::MAX).min(checkpoint.config.context_len);
+    let num_blocks = num_sequences * context_len.div_ceil(BLOCK_LEN);
+    let size = EngineSize { max_rows: MAX_ROWS, context_len, num_blocks, max_kv_bytes };
+    let engine = Engine::new(Cpu::new(), &checkpoint, size)?;
+    Ok(ReadyModel::new(Box::new(engine), checkpoint))
+}
+
+/// Three quarters of the memory that is free; `None` where the system doesn't say.
+fn free_memory_share() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024 / 4 * 3)
 }

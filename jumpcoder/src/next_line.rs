@@ -60,7 +60,7 @@ impl NextLine {
         let start = num_common.min(ids.len() - 1).min(first_predictor);
         engine.truncate(self.sequence, start);
         self.writer = LineWriter::default();
-        self.asked = program.unscored(0).filter(|token| can_score(*token, cx.settings)).collect();
+        self.asked = scorable(program, cx.settings);
         let target = |token: &usize| score_target(ids, *token, start, ids.len());
         let work = Work {
             sequence: self.sequence,
@@ -163,9 +163,12 @@ impl NextLine {
     }
 }
 
-/// The first token of a text follows nothing, so it has no score, except for the reference.
-pub fn can_score(token_idx: usize, settings: &Settings) -> bool {
-    token_idx > 0 || settings.reference_quirks
+/// The tokens of `program` without a score that can have one, in the order of the tokens that
+/// predict them. The first token follows nothing, so it has no score, except for the reference.
+pub fn scorable(program: &Program, settings: &Settings) -> Vec<usize> {
+    let first = program.unscored(0).next().filter(|token| *token == 0);
+    let first = first.filter(|_| settings.reference_quirks);
+    program.unscored(1).chain(first).collect()
 }
 
 /// Asks for the score of the token `token_idx` of `ids`, in a work that runs `ids[start..end]`. The

@@ -17,8 +17,8 @@ pub enum Slot {
     Branch(usize),
     /// A candidate that is rescored, by its place among the round's.
     Candidate(usize),
-    /// The perplexity of a finished program.
-    Perplexity,
+    /// The perplexity of a finished program, by its place among those that are compared.
+    Perplexity(usize),
 }
 
 /// A work, for whom, and where its outcome goes.

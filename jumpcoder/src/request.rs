@@ -14,7 +14,7 @@ use crate::event::{
 use crate::infilling::Infilling;
 use crate::language::InfillKind;
 use crate::models::{Models, Role};
-use crate::next_line::{NextLine, WrittenLine, can_score};
+use crate::next_line::{NextLine, WrittenLine, scorable};
 use crate::order::{Context, KnownLanguage, Slot};
 use crate::position::critical_positions;
 use crate::program::{KnownScores, Line, Program};
@@ -172,7 +172,7 @@ impl Request {
             self.begin_judging(cx);
         }
         let is_judged = |jumping: &Jumping| {
-            jumping.rescoring.as_ref().is_none_or(|rescoring| rescoring.is_finished())
+            jumping.rescoring.as_ref().is_none_or(Rescoring::is_finished)
         };
         if !self.jumping.as_ref().is_none_or(is_judged) {
             return None;
@@ -187,9 +187,7 @@ impl Request {
     /// Begins the infills as soon as the scores of the program are known and the stem is there.
     fn begin_branches(&mut self, cx: &mut Context<'_>) {
         let Some(jumping) = &mut self.jumping else { return };
-        let mut unscored = self.program.unscored(0);
-        let is_scored =
-            unscored.all(|token| !can_score(token, cx.settings));
+        let is_scored = scorable(&self.program, cx.settings).is_empty();
         if jumping.has_begun || !is_scored {
             return;
         }

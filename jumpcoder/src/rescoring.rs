@@ -9,7 +9,7 @@ use jump_engine::{Outcome, SequenceId, Work};
 use crate::combination::Candidate;
 use crate::event::{CandidateReport, Judge, TokenCounts};
 use crate::models::{Models, Role};
-use crate::next_line::{can_score, score_target};
+use crate::next_line::{scorable, score_target};
 use crate::order::{Context, Slot};
 use crate::program::{LineScore, Program, common_prefix_len};
 use crate::scoring::{Walk, num_kept_lines};
@@ -154,7 +154,7 @@ impl Attempt {
         let is_last = end == ids.len();
         let is_in_group =
             |token: &usize| if *token == 0 { is_last } else { (start..end).contains(&(token - 1)) };
-        let asked = self.program.unscored(0).filter(|token| can_score(*token, cx.settings));
+        let asked = scorable(&self.program, cx.settings).into_iter();
         self.asked = asked.filter(is_in_group).collect();
         let target = |token: &usize| score_target(ids, *token, start, end);
         let work = Work {

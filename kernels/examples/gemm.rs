@@ -1,91 +1,153 @@
-//! Times the matmuls of a small model, and one pass of all of them at one row.
-use std::time::Instant;
-use half::bf16;
-use jump_kernels::cpu::{Cpu, Matrix, Rows, SimdLevel};
-use jump_kernels::*;
+//! Times the matmuls of a small model against the processor's own arithmetic.
+//!
+//! `cargo run --release -p jump-kernels --example gemm`. For each shape and number of rows: the time,
+//! GFLOP/s with its share of the peak, and GB/s of weights. The peak is a matmul whose operands stay in
+//! the first cache, on one thread, times the threads. Then whole passes: all matmuls of five layers
+//! and the head, whose weights no second cache holds.
 
-fn weights(n: usize) -> Vec<bf16> {
-    (0..n).map(|i| bf16::from_f32(((i * 7919) % 1000) as f32 / 50000.0 - 0.01)).collect()
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use half::bf16;
+use jump_kernels::cpu::{Cpu, Matrix, Rows};
+use jump_kernels::{Backend, Choice, MatrixView, ScoreKind, WeightSlice};
+
+const HIDDEN: usize = 256;
+const QKV: usize = 512;
+const INTERMEDIATE: usize = 704;
+const VOCAB: usize = 4096;
+const NUM_LAYERS: usize = 5;
+const NUM_ROWS: [usize; 7] = [1, 2, 4, 6, 8, 64, 256];
+
+struct Layer {
+    qkv: Matrix,
+    out: Matrix,
+    gate_up: Matrix,
+    down: Matrix,
 }
-fn best(mut f: impl FnMut()) -> f64 {
-    let mut best = f64::MAX;
-    let t = Instant::now();
-    while t.elapsed().as_secs_f64() < 0.15 {
-        let s = Instant::now();
-        f();
-        best = best.min(s.elapsed().as_secs_f64());
-    }
-    best
-}
-fn mat(cpu: &Cpu, n: usize, k: usize) -> Matrix {
-    let w = weights(n * k);
-    cpu.matrix(&[MatrixView { values: WeightSlice::Bf16(&w), num_rows: n, num_cols: k }])
-}
-fn gated(cpu: &Cpu, n: usize, k: usize) -> Matrix {
-    let w = weights(n * k);
-    let v = MatrixView { values: WeightSlice::Bf16(&w), num_rows: n, num_cols: k };
-    cpu.gated_matrix(v, v)
-}
-fn fill(r: &mut Rows, n: usize) {
-    for i in 0..n { for (j, v) in r.row_mut(i).iter_mut().enumerate() { *v = (j as f32 * 0.37 + i as f32).sin(); } }
-}
+
 fn main() {
-    let level = match std::env::args().nth(1).as_deref() { Some("avx2") => SimdLevel::Avx2, _ => SimdLevel::Avx512 };
-    let cpu = Cpu::with_simd(level);
-    for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            for (name, k, n) in [("qkv", 256, 512), ("o", 256, 256), ("gate_up", 256, 704), ("down", 704, 256), ("head", 256, 4096)] {
-                let g = name == "gate_up";
-                let w = if g { gated(&cpu, n, k) } else { mat(&cpu, n, k) };
-                print!("{threads}t {name:8}");
-                for rows in [1, 2, 4, 6, 8, 16, 64, 256] {
-                    let mut x = cpu.rows(rows, k); fill(&mut x, rows);
-                    let mut out = cpu.rows(rows, n);
-                    let t = best(|| if g { cpu.matmul_gated(&x, rows, &w, &mut out) } else { cpu.matmul(&x, rows, &w, &mut out) });
-                    let macs = (rows * k * n * if g { 2 } else { 1 }) as f64;
-                    print!(" | {rows:3} {:6.1}us {:6.1}GF", t * 1e6, macs * 2.0 / t / 1e9);
-                }
-                println!();
-            }
-            let layers: Vec<_> = (0..5).map(|_| (mat(&cpu, 512, 256), mat(&cpu, 256, 256), gated(&cpu, 704, 256), mat(&cpu, 256, 704))).collect();
-            let head = mat(&cpu, 4096, 256);
-            let norm = cpu.vector(WeightSlice::F32(&[1.0; 256]));
-            for rows in [1, 2, 4, 6, 8, 64, 256] {
-                let mut x = cpu.rows(rows, 256); let mut h = cpu.rows(rows, 256); let mut qkv = cpu.rows(rows, 512); let mut att = cpu.rows(rows, 256); let mut mid = cpu.rows(rows, 704);
-                fill(&mut x, rows);
-                let choices: Vec<_> = (0..rows as u32).map(|row| Choice { row, banned: [].into(), sampling: None, score: ScoreKind::Logit }).collect();
-                let t = best(|| {
-                    for (wqkv, wo, wgu, wd) in &layers {
-                        cpu.rms_norm(&x, rows, &norm, 1e-5, &mut h);
-                        cpu.matmul(&h, rows, wqkv, &mut qkv);
-                        cpu.matmul_add(&att, rows, wo, &mut x);
-                        cpu.rms_norm(&x, rows, &norm, 1e-5, &mut h);
-                        cpu.matmul_gated(&h, rows, wgu, &mut mid);
-                        cpu.matmul_add(&mid, rows, wd, &mut x);
-                    }
-                    cpu.rms_norm(&x, rows, &norm, 1e-5, &mut h);
-                    att.row_mut(0)[0] = cpu.choose(&h, &head, &choices)[0].score * 1e-3;
-                });
-                fill(&mut x, rows);
-                let shape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 64 };
-                let ctx = 400;
-                let mut layout = Layout::default();
-                let per = rows.min(64);
-                let mut next = 0;
-                for _ in 0..rows / per {
-                    let nb = (ctx + per).div_ceil(16);
-                    let table: Vec<_> = (next..next + nb as u32).map(BlockId).collect();
-                    next += nb as u32;
-                    layout.push(&vec![TokenId(0); per], ctx, &table);
-                }
-                let mut cache = cpu.cache(next as usize, shape);
-                let rope = RopeTable { half_dim: 32, cos: vec![0.9; 32 * 1024], sin: vec![0.1; 32 * 1024] };
-                fill(&mut qkv, rows);
-                let tr = best(|| cpu.rotate_and_store(&mut qkv, &layout, shape, &rope, &mut cache));
-                let ta = best(|| cpu.attention(&qkv, &layout, shape, &cache, &mut att));
-                println!("{threads}t pass of {rows} rows: matmuls {:.1} us; attention at {ctx}: {:.1} us, rope {:.1} us (x5)", t * 1e6, ta * 1e6, tr * 1e6);
-            }
+    let cpu = Cpu::new();
+    let peak = in_pool(1, || {
+        let (w, x) = (matrix(&cpu, 32, HIDDEN), filled(&cpu, 12, HIDDEN));
+        let mut out = cpu.rows(12, 32);
+        flops(12, &w) / best_time(|| cpu.matmul(&x, 12, &w, &mut out))
+    });
+    println!("{:?}, peak of a thread {:.0} GFLOP/s", cpu.simd_level(), peak / 1e9);
+    for num_threads in [1, 2] {
+        in_pool(num_threads, || {
+            println!("{num_threads} threads");
+            time_shapes(&cpu, peak * num_threads as f64);
+            time_passes(&cpu);
         });
     }
+}
+
+fn time_shapes(cpu: &Cpu, peak: f64) {
+    let shapes = [
+        ("qkv", matrix(cpu, QKV, HIDDEN)),
+        ("out", matrix(cpu, HIDDEN, HIDDEN)),
+        ("gate_up", gated(cpu, INTERMEDIATE, HIDDEN)),
+        ("down", matrix(cpu, HIDDEN, INTERMEDIATE)),
+        ("head", matrix(cpu, VOCAB, HIDDEN)),
+    ];
+    for (name, w) in &shapes {
+        for num_rows in NUM_ROWS {
+            let x = filled(cpu, num_rows, w.num_inputs);
+            let mut out = cpu.rows(num_rows, w.num_outputs);
+            let time = best_time(|| multiply(cpu, &x, num_rows, w, &mut out));
+            let rate = flops(num_rows, w) / time;
+            println!(
+                "{name:>8} {num_rows:4} rows {:8.1} us {:6.0} GFLOP/s ({:3.0} %) {:5.0} GB/s",
+                time * 1e6,
+                rate / 1e9,
+                100.0 * rate / peak,
+                flops(1, w) / time / 1e9, // two bytes and two operations a weight
+            );
+        }
+    }
+}
+
+fn time_passes(cpu: &Cpu) {
+    let layer = |_| Layer {
+        qkv: matrix(cpu, QKV, HIDDEN),
+        out: matrix(cpu, HIDDEN, HIDDEN),
+        gate_up: gated(cpu, INTERMEDIATE, HIDDEN),
+        down: matrix(cpu, HIDDEN, INTERMEDIATE),
+    };
+    let layers: Vec<Layer> = (0..NUM_LAYERS).map(layer).collect();
+    let head = matrix(cpu, VOCAB, HIDDEN);
+    for num_rows in NUM_ROWS {
+        let time = time_pass(cpu, &layers, &head, num_rows);
+        println!("    pass {num_rows:4} rows {:8.1} us", time * 1e6);
+    }
+}
+
+fn time_pass(cpu: &Cpu, layers: &[Layer], head: &Matrix, num_rows: usize) -> f64 {
+    let hidden = filled(cpu, num_rows, HIDDEN);
+    let [mut qkv, mut x, mut mid] =
+        [QKV, HIDDEN, INTERMEDIATE].map(|width| cpu.rows(num_rows, width));
+    let choice = |row| Choice { row, banned: [].into(), sampling: None, score: ScoreKind::Logit };
+    let choices: Vec<Choice> = (0..num_rows as u32).map(choice).collect();
+    best_time(|| {
+        for layer in layers {
+            cpu.matmul(&hidden, num_rows, &layer.qkv, &mut qkv);
+            cpu.matmul(&hidden, num_rows, &layer.out, &mut x);
+            cpu.matmul_gated(&hidden, num_rows, &layer.gate_up, &mut mid);
+            cpu.matmul_add(&mid, num_rows, &layer.down, &mut x);
+        }
+        black_box(cpu.choose(&x, head, &choices));
+    })
+}
+
+fn multiply(cpu: &Cpu, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
+    if w.is_gated {
+        cpu.matmul_gated(x, num_rows, w, out);
+    } else {
+        cpu.matmul(x, num_rows, w, out);
+    }
+}
+
+fn flops(num_rows: usize, w: &Matrix) -> f64 {
+    let num_dots = num_rows * w.num_outputs * (1 + usize::from(w.is_gated));
+    (2 * num_dots * w.num_inputs) as f64
+}
+
+fn in_pool<T: Send>(num_threads: usize, run: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build();
+    pool.expect("threads can be started").install(run)
+}
+
+/// The shortest of the runs that fit into a fifth of a second: the others were disturbed.
+fn best_time(mut run: impl FnMut()) -> f64 {
+    let (start, mut best) = (Instant::now(), Duration::MAX);
+    while start.elapsed() < Duration::from_millis(200) {
+        let run_start = Instant::now();
+        run();
+        best = best.min(run_start.elapsed());
+    }
+    best.as_secs_f64()
+}
+
+fn weights(num_rows: usize, num_cols: usize) -> Vec<bf16> {
+    let weight = |i: usize| bf16::from_f32((i * 7919 % 1000) as f32 / 50_000.0 - 0.01);
+    (0..num_rows * num_cols).map(weight).collect()
+}
+
+fn matrix(cpu: &Cpu, num_rows: usize, num_cols: usize) -> Matrix {
+    let values = weights(num_rows, num_cols);
+    cpu.matrix(&[MatrixView { values: WeightSlice::Bf16(&values), num_rows, num_cols }])
+}
+
+fn gated(cpu: &Cpu, num_rows: usize, num_cols: usize) -> Matrix {
+    let values = weights(num_rows, num_cols);
+    let view = MatrixView { values: WeightSlice::Bf16(&values), num_rows, num_cols };
+    cpu.gated_matrix(view, view)
+}
+
+fn filled(cpu: &Cpu, num_rows: usize, width: usize) -> Rows {
+    let mut rows = cpu.rows(num_rows, width);
+    let values = rows.first_mut(num_rows).iter_mut().enumerate();
+    values.for_each(|(i, value)| *value = (i as f32 * 0.37).sin());
+    rows
 }

@@ -11,6 +11,8 @@
 mod backend;
 pub mod cpu;
 mod layout;
+#[cfg(test)]
+mod reference;
 mod sampling;
 
 pub use backend::{

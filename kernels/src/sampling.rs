@@ -13,7 +13,7 @@ pub struct Sampling {
     pub key: u64,
 }
 
-/// The golden ratio in fixed point: what SplitMix64 counts by.
+/// The golden ratio in fixed point: what `SplitMix64` counts by.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// One key from several numbers; their order matters.
@@ -27,7 +27,7 @@ pub(crate) fn uniform(key: u64) -> f64 {
     top_bits as f64 / (1_u64 << f64::MANTISSA_DIGITS) as f64
 }
 
-/// The finaliser of SplitMix64: a bijection in which each bit of the input changes half the output.
+/// The finaliser of `SplitMix64`: a bijection in which each bit of the input changes half the output.
 fn scramble(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn order_and_number_of_parts_matter() {
-        let keys = [mix_key(&[]), mix_key(&[0]), mix_key(&[0, 0]), mix_key(&[1, 2]), mix_key(&[2, 1])];
+        let keys =
+            [mix_key(&[]), mix_key(&[0]), mix_key(&[0, 0]), mix_key(&[1, 2]), mix_key(&[2, 1])];
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key));
         }

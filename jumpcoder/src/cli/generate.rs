@@ -30,7 +30,7 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
             &args.model,
             args.infilling_model.as_ref(),
             args.settings.clone(),
-            args.limits.clone(),
+            args.limits,
         )
         .map_err(Failure::Model)?;
         let identity = generator.model_identity();

@@ -163,19 +163,19 @@ impl Job<'_> {
         // SAFETY: a unit is in one part only, and no two units share a row and a head.
         let mut out =
             out_starts.map(|start| unsafe { self.out.slice_mut(start..start + head_dim) });
-        out.iter_mut().for_each(|out| out.fill(0.0));
-        let weights = scores.as_flattened();
-        let len = table.len() * BLOCK_LEN;
-        let mut each = [&weights[..0]; Q];
-        each.iter_mut().zip(weights.chunks_exact(len)).for_each(|(each, weights)| *each = weights);
+        let mut weights = [&scores.as_flattened()[..0]; Q];
+        for (q, scores) in scores.chunks_exact(table.len()).enumerate() {
+            weights[q] = scores.as_flattened();
+            out[q].fill(0.0);
+        }
         // What the first row sees, all see; the later rows go on alone, in the same order.
-        self.weigh::<V, Q>(&each, table, unit.kv_head, 0..visible[0], &mut out);
-        for ((q, weights), out) in each.iter().enumerate().zip(&mut out) {
-            let [mut out] = [&mut **out];
-            let rest = visible[0]..visible[q];
-            self.weigh::<V, 1>(&[weights], table, unit.kv_head, rest, std::array::from_mut(&mut out));
-            let sum = sums[q];
-            out.iter_mut().for_each(|out| *out /= sum);
+        self.weigh::<V, Q>(&weights, table, unit.kv_head, 0..visible[0], &mut out);
+        for q in 0..Q {
+            let (rest, mut alone) = (visible[0]..visible[q], [&mut *out[q]]);
+            self.weigh::<V, 1>(&[weights[q]], table, unit.kv_head, rest, &mut alone);
+            for out in &mut *out[q] {
+                *out /= sums[q];
+            }
         }
     }
 

@@ -84,7 +84,8 @@ fn with_logits(
     assert_eq!(width, head.num_inputs, "the head takes hidden rows");
     let stride = head.num_outputs.next_multiple_of(NUM_LANES);
     scratch.with(|scratch| {
-        let (x, logits) = scratch.floats(num_rows * (width + stride)).split_at_mut(num_rows * width);
+        let (x, logits) =
+            scratch.floats(num_rows * (width + stride)).split_at_mut(num_rows * width);
         for (x, row) in x.chunks_exact_mut(width).zip(rows) {
             x.copy_from_slice(hidden.row(row as usize));
         }
@@ -132,7 +133,8 @@ fn choose_one(
 /// The lowest id of the greatest logit. If none compares, as with NaNs, the first that may be chosen.
 fn best_token(logits: &[f32], greatest: f32, banned: &[TokenId]) -> usize {
     let may_be = |token: &usize| !banned.contains(&TokenId(*token as u32));
-    let best = logits.iter().position(|logit| *logit == greatest).filter(|_| greatest.is_finite());
+    let may_win = greatest > f32::NEG_INFINITY;
+    let best = logits.iter().position(|logit| may_win && *logit >= greatest);
     best.or_else(|| (0..logits.len()).find(may_be)).expect("a token that is not banned")
 }
 

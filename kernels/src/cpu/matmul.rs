@@ -84,11 +84,9 @@ impl Job<'_> {
         // SAFETY: `split` gives each panel to one part, and a part finishes one row at a time.
         let out = unsafe { self.out.slice_mut(start..start + len) };
         if self.epilogue == Epilogue::Add {
-            let old: &[f32] = out;
-            let sums = old.iter().zip(values.as_flattened()).map(|(old, dot)| old + dot);
-            let mut padded = [[0.0; NUM_LANES]; 2];
-            padded.as_flattened_mut().iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
-            values = padded;
+            for (value, old) in values.as_flattened_mut().iter_mut().zip(&*out) {
+                *value += *old;
+            }
         }
         out.copy_from_slice(&values.as_flattened()[..len]);
     }

@@ -108,13 +108,12 @@ impl Matrix {
         }
         let empty = Panels::Bf16(Vec::new());
         let mut matrix = Self { panels: empty, num_inputs, num_outputs, is_gated };
-        matrix.panels = match all_bf16(parts) {
-            Some(rows) => Panels::Bf16(matrix.pack_lines(&rows)),
-            None => {
-                let values: Vec<Vec<f32>> = parts.iter().map(|part| to_f32(part.values)).collect();
-                let rows = values.iter().flat_map(|part| part.chunks_exact(num_inputs));
-                Panels::F32(matrix.pack_lines(&rows.collect::<Vec<_>>()))
-            }
+        matrix.panels = if let Some(rows) = all_bf16(parts) {
+            Panels::Bf16(matrix.pack_lines(&rows))
+        } else {
+            let values: Vec<Vec<f32>> = parts.iter().map(|part| to_f32(part.values)).collect();
+            let rows = values.iter().flat_map(|part| part.chunks_exact(num_inputs));
+            Panels::F32(matrix.pack_lines(&rows.collect::<Vec<_>>()))
         };
         matrix
     }

@@ -33,7 +33,13 @@ pub fn rotate_and_store(
 }
 
 /// Rotates `rows`, which begin at row `first` of the pass.
-fn rotate(first: usize, rows: &mut [f32], layout: &Layout, shape: AttentionShape, rope: &RopeTable) {
+fn rotate(
+    first: usize,
+    rows: &mut [f32],
+    layout: &Layout,
+    shape: AttentionShape,
+    rope: &RopeTable,
+) {
     let width = shape.qkv_width();
     let end = first + rows.len() / width;
     for segment in &layout.segments {

@@ -74,3 +74,32 @@ fn weight(entry: u64) -> f64 {
 fn token(entry: u64) -> usize {
     (u32::MAX - entry as u32) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{entry, sort_until, token, weight};
+    use crate::sampling::{mix_key, uniform};
+
+    #[test]
+    fn sorting_a_part_gives_the_nucleus_of_sorting_all() {
+        for num_tokens in [1, 63, 64, 65, 1000] {
+            // Some weights are equal: those go by their ids.
+            let weights = (0..num_tokens).map(|i| (uniform(mix_key(&[i])) * 50.0).ceil() as f32);
+            let order: Vec<u64> =
+                weights.enumerate().map(|(token, weight)| entry(token, weight)).collect();
+            let mut sorted = order.clone();
+            sorted
+                .sort_by(|a, b| weight(*b).total_cmp(&weight(*a)).then(token(*a).cmp(&token(*b))));
+            let total: f64 = order.iter().map(|entry| weight(*entry)).sum();
+            for share in [0.001, 0.1, 0.5, 0.9, 0.999, f64::INFINITY] {
+                let mut order = order.clone();
+                let nucleus = sort_until(&mut order, total * share);
+                assert_eq!(nucleus, &sorted[..nucleus.len()]);
+                let mass =
+                    |entries: &[u64]| entries.iter().map(|entry| weight(*entry)).sum::<f64>();
+                assert!(mass(&nucleus[..nucleus.len() - 1]) < total * share);
+                assert!(mass(nucleus) >= total * share || nucleus.len() == sorted.len());
+            }
+        }
+    }
+}

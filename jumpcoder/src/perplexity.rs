@@ -1,0 +1,54 @@
+//! The perplexity of finished programs, by which the variant F chooses.
+
+use jump_engine::{Outcome, ScoreTarget, SequenceId, Work};
+use jump_kernels::ScoreKind;
+
+use crate::event::TokenCounts;
+use crate::models::{Models, Role};
+use crate::order::{Context, Slot};
+use crate::program::Program;
+
+/// Perplexities of programs, on their way.
+pub struct Perplexities {
+    sequences: Vec<SequenceId>,
+    values: Vec<Option<f64>>,
+}
+
+impl Perplexities {
+    /// Runs every token of each program for its log-probability.
+    pub fn begin(programs: &[&Program], counts: &mut TokenCounts, cx: &mut Context<'_>) -> Self {
+        let mut sequences = Vec::new();
+        for (program_idx, program) in programs.iter().enumerate() {
+            let sequence = cx.models.get_mut(Role::Generation).engine.new_sequence();
+            let ids = program.ids();
+            // What the last token predicts isn't asked for, but a text of one token must run too.
+            let targets = ids.iter().skip(1).enumerate();
+            let targets = targets.map(|(after, &token)| ScoreTarget { after, token }).collect();
+            let (tokens, score) = (ids.to_vec(), ScoreKind::LogProb);
+            counts.prefill += tokens.len();
+            let work = Work { sequence, tokens, targets, next: None, score };
+            cx.order(Role::Generation, Slot::Perplexity(program_idx), work);
+            sequences.push(sequence);
+        }
+        Self { values: vec![None; sequences.len()], sequences }
+    }
+
+    /// Takes the log-probabilities of a program.
+    pub fn absorb(&mut self, program_idx: usize, outcome: &Outcome) {
+        let logprobs = outcome.scores.iter().map(|logprob| f64::from(*logprob));
+        let mean = logprobs.sum::<f64>() / outcome.scores.len().max(1) as f64;
+        self.values[program_idx] = Some((-mean).exp());
+    }
+
+    /// The perplexities, once all are known.
+    pub fn values(&self) -> Option<Vec<f64>> {
+        self.values.iter().copied().collect()
+    }
+
+    /// Gives the sequences back.
+    pub fn release(self, models: &mut Models) {
+        for sequence in self.sequences {
+            models.get_mut(Role::Generation).engine.release(sequence);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The operations in double precision, as their formulas say: what every backend is compared with.
+
+use crate::backend::{AttentionShape, RopeTable};
+
+/// `x · w`.
+pub fn dot(x: &[f32], w: &[f32]) -> f64 {
+    assert_eq!(x.len(), w.len());
+    x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum()
+}
+
+/// `Σ |x| · |w|`: what the rounding errors of a dot product are proportional to.
+pub fn dot_magnitude(x: &[f32], w: &[f32]) -> f64 {
+    x.iter().zip(w).map(|(x, w)| (f64::from(*x) * f64::from(*w)).abs()).sum()
+}
+
+/// `x / (1 + e^-x)`.
+pub fn silu(x: f64) -> f64 {
+    x / (1.0 + (-x).exp())
+}
+
+/// `x / sqrt(mean(x^2) + eps) * weight`.
+pub fn rms_norm(x: &[f32], weight: &[f32], eps: f64) -> Vec<f64> {
+    let mean = dot(x, x) / x.len() as f64;
+    let scaled = x.iter().map(|x| f64::from(*x) / (mean + eps).sqrt());
+    scaled.zip(weight).map(|(x, weight)| x * f64::from(*weight)).collect()
+}
+
+/// A head rotated to `position`.
+pub fn rotate(head: &[f32], position: usize, rope: &RopeTable) -> Vec<f64> {
+    let mut out: Vec<f64> = head.iter().map(|x| f64::from(*x)).collect();
+    let half = rope.half_dim;
+    for i in 0..half {
+        let cos = f64::from(rope.cos[position * half + i]);
+        let sin = f64::from(rope.sin[position * half + i]);
+        let (a, b) = (f64::from(head[i]), f64::from(head[i + half]));
+        out[i] = a * cos - b * sin;
+        out[i + half] = b * cos + a * sin;
+    }
+    out
+}
+
+/// The attention output of the last of a sequence's `qkv` rows, which are not rotated yet.
+pub fn attention(qkv: &[Vec<f32>], shape: AttentionShape, rope: &RopeTable) -> Vec<f64> {
+    let (last, dim) = (qkv.len() - 1, shape.head_dim);
+    let mut out = Vec::new();
+    for head in 0..shape.num_heads {
+        let kv_head = head / (shape.num_heads / shape.num_kv_heads);
+        let key_start = shape.q_width() + kv_head * dim;
+        let value_start = key_start + shape.kv_width();
+        let query = rotate(&qkv[last][head * dim..][..dim], last, rope);
+        let scores = qkv.iter().enumerate().map(|(position, row)| {
+            let key = rotate(&row[key_start..][..dim], position, rope);
+            query.iter().zip(key).map(|(q, k)| q * k).sum::<f64>() / (dim as f64).sqrt()
+        });
+        let weights = softmax(&scores.collect::<Vec<_>>());
+        for d in 0..dim {
+            let values = qkv.iter().map(|row| f64::from(row[value_start + d]));
+            out.push(values.zip(&weights).map(|(value, weight)| value * weight).sum());
+        }
+    }
+    out
+}
+
+/// `e^x / Σ e^x`.
+pub fn softmax(x: &[f64]) -> Vec<f64> {
+    let greatest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = x.iter().map(|x| (x - greatest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
