@@ -46,8 +46,10 @@ fn scores(
     let mut scores = Vec::new();
     for (chunk_idx, chunk) in ids.chunks(chunk_len).enumerate() {
         let start = chunk_idx * chunk_len;
-        let in_chunk = targets.iter().filter(|(after, _)| (start..start + chunk.len()).contains(after));
-        let target = |(after, token): &(usize, TokenId)| ScoreTarget { after: after - start, token: *token };
+        let in_chunk =
+            targets.iter().filter(|(after, _)| (start..start + chunk.len()).contains(after));
+        let target =
+            |(after, token): &(usize, TokenId)| ScoreTarget { after: after - start, token: *token };
         let targets = in_chunk.map(target).collect();
         let work = Work { sequence, tokens: chunk.to_vec(), targets, next: None, score };
         scores.extend(engine.step(&[work]).expect("it fits").remove(0).scores);
@@ -70,7 +72,8 @@ fn logits_are_those_of_transformers() {
     for Golden { kind, ids, target_logit, target_logprob, top_ids, top_logits, .. } in &golden {
         let ids = tokens(ids);
         let next: Vec<_> = ids[1..].iter().copied().enumerate().collect();
-        let top = top_ids.iter().enumerate().flat_map(|(row, top)| top.map(|id| (row, TokenId(id))));
+        let top =
+            top_ids.iter().enumerate().flat_map(|(row, top)| top.map(|id| (row, TokenId(id))));
         let top: Vec<_> = top.collect();
         let mut bits = None;
         for chunk_len in [ids.len(), 64, 7, 1] {

@@ -84,8 +84,7 @@ fn run(problems: &[GoldenProblem], mode: Mode) -> Recorder {
         reference_quirks: true,
         ..Settings::default()
     };
-    let limits =
-        Limits { concurrency: 8, prefill_chunk: None, kv_bytes: None, max_context: None };
+    let limits = Limits { concurrency: 8, prefill_chunk: None, kv_bytes: None, max_context: None };
     let mut generator =
         Generator::new(&ModelChoice::Tiny, None, settings, limits).expect("the model loads");
     let task = |problem: &GoldenProblem| Task {
@@ -167,9 +166,10 @@ fn candidate_difference(golden: &GoldenRound, round: &Round) -> Option<String> {
             return Some(format!("deltas {deltas:?}, not {:?}", expected.deltas));
         }
     }
-    let missing = golden.candidates.iter().find(|expected| {
-        !round.candidates.iter().any(|found| found.position == expected.position)
-    });
+    let missing = golden
+        .candidates
+        .iter()
+        .find(|expected| !round.candidates.iter().any(|found| found.position == expected.position));
     let missing = missing.filter(|_| !is_decided_by_ast);
     missing.map(|missing| format!("no candidate {:?} at {}", missing.inserted, missing.position))
 }
@@ -192,7 +192,9 @@ fn jumping_decides_as_the_reference() {
             }
             let solution = solution(&recorder, task, problem);
             let expected = if problem.filtered == "ar" { &problem.ar } else { &problem.jump };
-            if solution.program != *expected { println!("{file} {} program differs", problem.task); }
+            if solution.program != *expected {
+                println!("{file} {} program differs", problem.task);
+            }
         }
         println!("{file}: {num_rounds} rounds");
     }

@@ -1,27 +1,21 @@
 //! JumpCoder (arXiv 2401.07870): code generation that jumps back to insert what is missing.
+//!
+//! A [`Generator`](generator::Generator) runs [`Task`](task::Task)s. The way down: the
+//! [`scheduler`] keeps many [`writing`](request::writing)s in flight; each is one
+//! [`Request`](request::Request) (or two), which goes round after round, orders works from the
+//! models and takes their outcomes; what it does with them is said by the pure functions in
+//! [`decision`] and by the [`language`] of the program.
 
-pub mod combination;
+pub mod decision;
 pub mod event;
 pub mod generator;
-pub mod infilling;
 pub mod language;
-pub mod line_writer;
+pub mod listener;
 pub mod models;
-pub mod next_line;
-pub mod order;
-pub mod perplexity;
 pub mod output;
-pub mod position;
 pub mod problem;
 pub mod program;
-pub mod progress;
 pub mod request;
-pub mod rescoring;
 pub mod scheduler;
-pub mod scoring;
 pub mod settings;
-pub mod similarity;
 pub mod task;
-pub mod writing;
-pub mod trace;
-pub mod watch;

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jump_engine::{EngineError, Outcome, Work};
 
 use crate::models::{Models, Role};
-use crate::order::{Context, Order, Slot};
+use crate::request::order::{Context, Order, Slot};
+use crate::request::writing::{Progress, Writing};
 use crate::settings::Settings;
 use crate::task::{Observer, Solution, Task, TaskError};
-use crate::writing::{Progress, Writing};
 
 /// How much runs at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

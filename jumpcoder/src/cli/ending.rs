@@ -4,9 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use jumpcoder::generator::GeneratorError;
+use jumpcoder::listener::trace::TraceError;
 use jumpcoder::output::OutputError;
 use jumpcoder::problem::InputError;
-use jumpcoder::trace::TraceError;
 use thiserror::Error;
 
 use super::plan::UsageError;

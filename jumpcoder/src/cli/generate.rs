@@ -2,9 +2,9 @@
 //! loaded, then the session runs.
 
 use jumpcoder::generator::Generator;
+use jumpcoder::listener::trace::Trace;
 use jumpcoder::output::Output;
 use jumpcoder::problem;
-use jumpcoder::trace::Trace;
 
 use super::ending::{Breakdown, Ending, Failure};
 use super::plan::{HiArgs, Target};
@@ -30,7 +30,7 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
             &args.model,
             args.infilling_model.as_ref(),
             args.settings.clone(),
-            args.limits.clone(),
+            args.limits,
         )
         .map_err(Failure::Model)?;
         let identity = generator.model_identity();

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use jumpcoder::event::Round;
 use jumpcoder::generator::GeneratorError;
+use jumpcoder::listener::progress::{self, Progress};
+use jumpcoder::listener::trace::Trace;
+use jumpcoder::listener::watch::Watch;
 use jumpcoder::output::{self, Output, OutputError, Slot};
 use jumpcoder::problem::{self, Problem};
-use jumpcoder::progress::{self, Progress};
 use jumpcoder::task::{Observer, Solution, Task, TaskError};
-use jumpcoder::trace::Trace;
-use jumpcoder::watch::Watch;
 
 use super::ending::{Ending, Failure};
 use super::plan::{HiArgs, Target, View};

@@ -193,7 +193,7 @@ fn finished_programs_survive_a_breakdown() {
     let failure = folder
         .run("", |tasks, observer, _| {
             observer.finished(1, &solve(&tasks[1]));
-            Err(GeneratorError::NoEngine)
+            Err(GeneratorError::NoInfilling { model: "m".to_owned() })
         })
         .unwrap_err();
     assert_eq!(failure.ending(), Ending::Broken);

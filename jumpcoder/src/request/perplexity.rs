@@ -5,8 +5,8 @@ use jump_kernels::ScoreKind;
 
 use crate::event::TokenCounts;
 use crate::models::{Models, Role};
-use crate::order::{Context, Slot};
 use crate::program::Program;
+use crate::request::order::{Context, Slot};
 
 /// Perplexities of programs, on their way.
 pub struct Perplexities {

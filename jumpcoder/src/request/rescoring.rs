@@ -6,13 +6,13 @@
 
 use jump_engine::{Outcome, SequenceId, Work};
 
-use crate::combination::Candidate;
+use crate::decision::combination::Candidate;
+use crate::decision::scoring::{Walk, num_kept_lines};
 use crate::event::{CandidateReport, Judge, TokenCounts};
 use crate::models::{Models, Role};
-use crate::next_line::{scorable, score_target};
-use crate::order::{Context, Slot};
 use crate::program::{LineScore, Program, common_prefix_len};
-use crate::scoring::{Walk, num_kept_lines};
+use crate::request::next_line::{scorable, score_target};
+use crate::request::order::{Context, Slot};
 use crate::settings::Settings;
 
 /// A candidate on its way to a verdict.
@@ -173,12 +173,12 @@ impl Attempt {
     /// and another scored line follows; else all.
     fn group_end(&self) -> usize {
         let suffix_start = self.suffix_start() as u32;
-        let mut scored = self.program.token_lines().iter().enumerate().filter_map(
-            |(token_idx, line)| Some((token_idx, (*line)?)).filter(|(_, line)| *line >= suffix_start),
-        );
+        let mut scored =
+            self.program.token_lines().iter().enumerate().filter_map(|(token_idx, line)| {
+                Some((token_idx, (*line)?)).filter(|(_, line)| *line >= suffix_start)
+            });
         let first_line = scored.next();
-        let next_line =
-            first_line.and_then(|(_, first)| scored.find(|(_, line)| *line > first));
+        let next_line = first_line.and_then(|(_, first)| scored.find(|(_, line)| *line > first));
         match next_line {
             Some((next_token, _)) if next_token - 1 > self.num_run => next_token - 1,
             _ => self.program.ids().len(),
@@ -196,7 +196,9 @@ impl Attempt {
             num_lines
         } else {
             let token = self.program.unscored(1).next();
-            token.and_then(|token| self.program.token_lines()[token]).map_or(num_lines, |l| l as usize)
+            token
+                .and_then(|token| self.program.token_lines()[token])
+                .map_or(num_lines, |l| l as usize)
         };
         let num_known = first_unknown.saturating_sub(suffix_start);
         let after = &self.program.line_scores()[suffix_start..];

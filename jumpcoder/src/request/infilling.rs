@@ -12,10 +12,10 @@ use jump_kernels::TokenId;
 
 use crate::event::{ChosenPosition, Infill, TokenCounts};
 use crate::language::{InfillKind, Language};
-use crate::line_writer::{LineEnd, LineWriter};
 use crate::models::{Models, Role};
-use crate::order::{Context, KnownLanguage, Slot};
+use crate::program::line_writer::{LineEnd, LineWriter};
 use crate::program::{Program, common_prefix_len};
+use crate::request::order::{Context, KnownLanguage, Slot};
 
 /// One infill in progress.
 struct Branch {
@@ -115,8 +115,10 @@ impl Infilling {
     ) {
         self.allow_functions = allow_functions;
         let questions: Vec<Question> = {
-            let drafts = if cx.settings.speculative_infilling { self.drafts() } else { HashMap::new() };
-            let ask = |chosen: &ChosenPosition| question(program, chosen.position, &drafts, cx.models);
+            let drafts =
+                if cx.settings.speculative_infilling { self.drafts() } else { HashMap::new() };
+            let ask =
+                |chosen: &ChosenPosition| question(program, chosen.position, &drafts, cx.models);
             positions.iter().map(ask).collect()
         };
         let old = std::mem::take(&mut self.branches);

@@ -3,6 +3,8 @@
 //! **Invariant:** the tokens are always the tokenizer's own for the whole text; `scores` has one
 //! place for each. A score that isn't known yet is `None`.
 
+pub mod line_writer;
+
 use jump_kernels::TokenId;
 use jump_models::{Encoding, Tokenizer};
 

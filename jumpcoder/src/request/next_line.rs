@@ -7,10 +7,10 @@ use jump_engine::{NextToken, Outcome, ScoreTarget, SequenceId, Work};
 use jump_kernels::{Sampling, TokenId, mix_key};
 
 use crate::event::TokenCounts;
-use crate::line_writer::{LineEnd, LineWriter};
 use crate::models::{Models, Role};
-use crate::order::{Context, Slot};
+use crate::program::line_writer::{LineEnd, LineWriter};
 use crate::program::{KnownScores, Program, common_prefix_len};
+use crate::request::order::{Context, Slot};
 use crate::settings::Settings;
 
 /// G's sequence and the line in progress.

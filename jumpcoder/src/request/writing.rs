@@ -9,10 +9,10 @@ use jump_kernels::mix_key;
 use crate::event::{Judge, Round, TokenCounts};
 use crate::language;
 use crate::models::{Models, Role};
-use crate::order::{Context, KnownLanguage, Slot};
-use crate::perplexity::Perplexities;
 use crate::program::Program;
 use crate::request::Request;
+use crate::request::order::{Context, KnownLanguage, Slot};
+use crate::request::perplexity::Perplexities;
 use crate::settings::{Mode, Settings};
 use crate::task::{Insertion, Solution, Task, TaskError};
 

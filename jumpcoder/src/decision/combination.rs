@@ -1,9 +1,9 @@
 //! From an infill to a candidate: the program with the infill inserted, if it may be.
 
+use crate::decision::similarity::similarity;
 use crate::language::{InfillKind, Language};
 use crate::program::{Line, Program};
 use crate::settings::Settings;
-use crate::similarity::similarity;
 
 /// Lines that are more alike than this count as repetitions.
 const MAX_SIMILARITY: f64 = 0.85;

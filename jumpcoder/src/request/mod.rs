@@ -2,23 +2,28 @@
 //! selection. A pure state machine: it orders works and takes their outcomes, in whatever steps
 //! they run.
 
+mod infilling;
+mod next_line;
+pub mod order;
+mod perplexity;
+mod rescoring;
+pub mod writing;
+
 use std::time::Instant;
 
 use jump_engine::Outcome;
 use jump_models::Tokenizer;
 
-use crate::combination::{Candidate, combine};
-use crate::event::{
-    CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts,
-};
-use crate::infilling::Infilling;
+use crate::decision::combination::{Candidate, combine};
+use crate::decision::position::critical_positions;
+use crate::event::{CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts};
 use crate::language::InfillKind;
 use crate::models::{Models, Role};
-use crate::next_line::{NextLine, WrittenLine, scorable};
-use crate::order::{Context, KnownLanguage, Slot};
-use crate::position::critical_positions;
 use crate::program::{KnownScores, Line, Program};
-use crate::rescoring::{Attempt, Rescoring};
+use crate::request::infilling::Infilling;
+use crate::request::next_line::{NextLine, WrittenLine, scorable};
+use crate::request::order::{Context, KnownLanguage, Slot};
+use crate::request::rescoring::{Attempt, Rescoring};
 use crate::settings::Settings;
 use crate::task::Insertion;
 
@@ -143,17 +148,14 @@ impl Request {
 
     /// Takes the outcome of an order. Gives the report of the round if that ended it; the next
     /// round, if any, has begun then.
-    pub fn absorb(
-        &mut self,
-        slot: Slot,
-        outcome: &Outcome,
-        cx: &mut Context<'_>,
-    ) -> Option<Round> {
+    pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Option<Round> {
         let counts = &mut self.round.tokens;
         match (slot, &mut self.jumping) {
             (Slot::NextLine, _) => self.next_line.absorb(outcome, &mut self.program, counts, cx),
             (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
-            (Slot::Branch(idx), Some(jumping)) => jumping.infilling.absorb(idx, outcome, counts, cx),
+            (Slot::Branch(idx), Some(jumping)) => {
+                jumping.infilling.absorb(idx, outcome, counts, cx)
+            }
             (Slot::Candidate(idx), Some(Jumping { rescoring: Some(rescoring), .. })) => {
                 rescoring.absorb(idx, outcome, counts, cx);
             }
@@ -171,9 +173,8 @@ impl Request {
         if self.jumping.as_ref().is_some_and(|jumping| jumping.rescoring.is_none()) {
             self.begin_judging(cx);
         }
-        let is_judged = |jumping: &Jumping| {
-            jumping.rescoring.as_ref().is_none_or(Rescoring::is_finished)
-        };
+        let is_judged =
+            |jumping: &Jumping| jumping.rescoring.as_ref().is_none_or(Rescoring::is_finished);
         if !self.jumping.as_ref().is_none_or(is_judged) {
             return None;
         }
@@ -203,8 +204,7 @@ impl Request {
 
     /// Are the next line and all infills there?
     fn has_written(&self) -> bool {
-        let has_infilled =
-            |jumping: &Jumping| jumping.has_begun && jumping.infilling.is_finished();
+        let has_infilled = |jumping: &Jumping| jumping.has_begun && jumping.infilling.is_finished();
         self.next_line.is_finished() && self.jumping.as_ref().is_none_or(has_infilled)
     }
 

@@ -1,0 +1,5 @@
+//! Who listens to a run: each of these is an [`Observer`](crate::task::Observer).
+
+pub mod progress;
+pub mod trace;
+pub mod watch;
