@@ -3,3 +3,5 @@
 mod logits;
 mod parity;
 mod shared;
+mod sharing;
+mod tidy;

@@ -62,8 +62,8 @@ fn longest_block(
     // there, with the row that wrote it, so that nothing needs to be cleared between rows.
     let mut before: Vec<(usize, usize)> = vec![(usize::MAX, 0); b.len()];
     let mut here = before.clone();
-    for a_idx in a_start..a_end {
-        let found = places.get(&a[a_idx]).map_or(&[][..], Vec::as_slice);
+    for (a_idx, c) in a.iter().enumerate().take(a_end).skip(a_start) {
+        let found = places.get(c).map_or(&[][..], Vec::as_slice);
         for &b_idx in found.iter().filter(|b_idx| (b_start..b_end).contains(*b_idx)) {
             let continued = b_idx.checked_sub(1).map(|left| before[left]);
             let len = match continued {

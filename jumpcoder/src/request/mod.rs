@@ -154,7 +154,7 @@ impl Request {
             (Slot::NextLine, _) => self.next_line.absorb(outcome, &mut self.program, counts, cx),
             (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
             (Slot::Branch(idx), Some(jumping)) => {
-                jumping.infilling.absorb(idx, outcome, counts, cx)
+                jumping.infilling.absorb(idx, outcome, counts, cx);
             }
             (Slot::Candidate(idx), Some(Jumping { rescoring: Some(rescoring), .. })) => {
                 rescoring.absorb(idx, outcome, counts, cx);

@@ -123,16 +123,14 @@ impl Writing {
                 self.phase = Phase::Choosing { jumped, plain, perplexities };
                 None
             }
-            Phase::Choosing { jumped, plain, perplexities } => match perplexities.values() {
-                Some(values) => {
+            Phase::Choosing { jumped, plain, perplexities } => {
+                if let Some(values) = perplexities.values() {
                     perplexities.release(cx.models);
-                    Some(self.choose(jumped, plain, values[0] < values[1]))
+                    return Some(self.choose(jumped, plain, values[0] < values[1]));
                 }
-                None => {
-                    self.phase = Phase::Choosing { jumped, plain, perplexities };
-                    None
-                }
-            },
+                self.phase = Phase::Choosing { jumped, plain, perplexities };
+                None
+            }
             unfinished => {
                 self.phase = unfinished;
                 None
