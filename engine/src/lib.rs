@@ -1,9 +1,9 @@
 //! KV blocks, sequences that fork, and one verb: [`LanguageModel::step`] runs a mixed ragged batch
 //! of [`Work`] in one pass.
 //!
-//! **Invariants:** sharing, forking and batching change no result; free + live blocks are all blocks
-//! after every step; a step that fails has changed nothing. Programming languages and `JumpCoder` are
-//! unknown here.
+//! **Invariants:** sharing, forking and batching change no result; free + live blocks are all
+//! blocks after every step; a step that fails has changed nothing. Programming languages and
+//! JumpCoder are unknown here.
 
 mod batch;
 mod block_pool;

@@ -56,8 +56,8 @@ impl Sequence {
         num_needed - self.blocks.len() + usize::from(self.shared_partial_block(pool).is_some())
     }
 
-    /// Appends `tokens`, whose keys and values are about to be written. Pushes to `copies` the block
-    /// that has to be copied before, as `(from, to)`.
+    /// Appends `tokens`, whose keys and values are about to be written. Pushes to `copies` the
+    /// block that has to be copied before, as `(from, to)`.
     ///
     /// The pool must have [`Sequence::num_blocks_to_append`] free blocks.
     pub fn append(
@@ -143,7 +143,8 @@ mod tests {
                     1 => sequences[picked].truncate(len.min(num_tokens), &mut pool),
                     2 if sequences.len() > 1 => sequences.swap_remove(picked).release(&mut pool),
                     _ => {
-                        let tokens: Vec<_> = (0..len as u32).map(|t| TokenId(next_token + t)).collect();
+                        let ids = next_token..next_token + len as u32;
+                        let tokens: Vec<_> = ids.map(TokenId).collect();
                         next_token += len as u32;
                         let sequence = &mut sequences[picked];
                         let most = sequence.num_blocks_to_append(len, &pool);

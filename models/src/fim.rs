@@ -31,7 +31,8 @@ struct Family {
 }
 
 /// Families by their tokens; the first whose three tokens a vocabulary has is taken. Sources: the
-/// repositories and model cards of Qwen2.5-Coder, StarCoder, SantaCoder, DeepSeek-Coder, Seed-Coder.
+/// repositories and model cards of Qwen2.5-Coder, StarCoder, SantaCoder, DeepSeek-Coder and
+/// Seed-Coder.
 const FAMILIES: [Family; 5] = [
     Family {
         order: FimOrder::Psm,

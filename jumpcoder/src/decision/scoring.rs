@@ -19,8 +19,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Walks on over the lines of which the scores are known. `before` and `after` are the scores of
-    /// all lines after the insertion; `num_known` of `after` are known.
+    /// Walks on over the lines of which the scores are known. `before` and `after` are the scores
+    /// of all lines after the insertion; `num_known` of `after` are known.
     pub fn go_on(
         &mut self,
         before: &[Option<LineScore>],

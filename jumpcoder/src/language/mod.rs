@@ -67,8 +67,3 @@ pub trait Language: Send + Sync {
     /// Texts whose first token may not be produced while infilling.
     fn banned_infills(&self) -> &'static [&'static str];
 }
-
-/// The language of a name.
-pub fn by_name(_name: &str, _quirks: bool) -> Option<&'static dyn Language> {
-    None
-}

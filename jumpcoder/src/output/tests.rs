@@ -1,3 +1,5 @@
+//! What is written, and what a resumed run makes of it.
+
 use std::path::PathBuf;
 
 use super::*;

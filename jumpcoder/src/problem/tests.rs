@@ -1,3 +1,5 @@
+//! Every layout, and every kind of bad input.
+
 use std::io::Write;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! Sessions over a stand-in for the engine.
+
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
