@@ -73,6 +73,39 @@ impl Layout {
         self.tokens.len()
     }
 
+    /// The layout of some of the rows, which are ascending: row i of it is row `rows[i]` of this.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let mut selected = Self { blocks: self.blocks.clone(), ..Self::default() };
+        let mut segments = self.segments.iter();
+        let mut segment = segments.next();
+        for row in rows.iter().map(|row| *row as usize) {
+            while segment.is_some_and(|segment| segment.rows.end <= row) {
+                segment = segments.next();
+            }
+            let from = segment.expect("the segments cover all rows");
+            selected.push_row(self.tokens[row], from.position(row), from.blocks.start);
+        }
+        selected
+    }
+
+    /// Appends one row whose sequence's blocks begin at `first_block`; it joins the last segment if
+    /// it follows it.
+    fn push_row(&mut self, token: TokenId, position: usize, first_block: usize) {
+        let row = self.tokens.len();
+        let blocks = first_block..first_block + (position + 1).div_ceil(BLOCK_LEN);
+        self.tokens.push(token);
+        match self.segments.last_mut() {
+            Some(last) if last.end_position() == position && last.blocks.start == first_block => {
+                last.rows.end += 1;
+                last.blocks = blocks;
+            }
+            _ => {
+                self.segments.push(Segment { rows: row..row + 1, first_position: position, blocks })
+            }
+        }
+    }
+
     /// Forgets all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.tokens.clear();
@@ -84,5 +117,32 @@ impl Layout {
     pub fn slot(&self, segment: &Segment, position: usize) -> (BlockId, usize) {
         let table = &self.blocks[segment.blocks.clone()];
         (table[position / BLOCK_LEN], position % BLOCK_LEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selected_rows_keep_their_places() {
+        let mut layout = Layout::default();
+        let tokens: Vec<TokenId> = (0..40).map(TokenId).collect();
+        let blocks: Vec<BlockId> = (0..4).map(BlockId).collect();
+        layout.push(&tokens[..20], 0, &blocks[..2]);
+        layout.push(&tokens[20..], 20, &[BlockId(9), BlockId(8), BlockId(7)]);
+        let rows = [0, 1, 17, 19, 20, 39];
+        let selected = layout.select(&rows);
+        let find = |layout: &Layout, row: usize| {
+            let found = layout.segments.iter().find(|segment| segment.rows.contains(&row));
+            let segment = found.expect("the segments cover all rows").clone();
+            (layout.tokens[row], layout.slot(&segment, segment.position(row)))
+        };
+        for (row, from) in rows.iter().enumerate() {
+            assert_eq!(find(&selected, row), find(&layout, *from as usize), "row {from}");
+        }
+        assert_eq!(selected.segments.len(), 5, "only rows 0 and 1 follow each other");
+        let all: Vec<u32> = (0..40).collect();
+        assert_eq!(layout.select(&all).segments, layout.segments);
     }
 }

@@ -1,8 +1,6 @@
 //! The forward pass, written once over the backend's operations.
 
-use jump_kernels::{
-    AttentionShape, Backend, BlockId, Choice, Chosen, Layout, MatrixView, RopeTable, Target,
-};
+use jump_kernels::{Backend, BlockId, Choice, Chosen, Layout, MatrixView, RopeTable, Target};
 
 use crate::{Checkpoint, ModelConfig, ModelError};
 
@@ -59,6 +57,8 @@ struct Scratch<B: Backend> {
     hidden: B::Rows,
     normed: B::Rows,
     qkv: B::Rows,
+    /// What `qkv` is swapped with when only some rows go on.
+    kept_qkv: B::Rows,
     attended: B::Rows,
     gated: B::Rows,
 }
@@ -150,46 +150,51 @@ impl<B: Backend> Model<B> {
     }
 
     /// Runs the rows of `layout`: writes their keys and values and gives what is wanted of them.
+    ///
+    /// The last layer is finished only for rows of which anything is wanted: of the others its keys
+    /// and values are all that a later pass can see.
     pub fn forward(&mut self, layout: &Layout, cache: &mut KvCache<B>, wanted: &Wanted) -> Given {
         let num_rows = layout.num_rows();
         assert!(num_rows <= self.max_rows, "{num_rows} rows, but scratch for {}", self.max_rows);
-        self.backend.embed(&self.embedding, &layout.tokens, &mut self.scratch.hidden);
-        for (layer, cache) in self.layers.iter().zip(&mut cache.layers) {
-            self.scratch.run_layer(&self.backend, &self.config, &self.rope, layer, layout, cache);
+        let Self { backend, config, embedding, layers, rope, scratch, .. } = self;
+        backend.embed(embedding, &layout.tokens, &mut scratch.hidden);
+        let (last_layer, layers) = layers.split_last().expect("a model has at least one layer");
+        let (last_cache, caches) = cache.layers.split_last_mut().expect("as many caches");
+        for (layer, cache) in layers.iter().zip(caches) {
+            scratch.write_kv(backend, config, rope, layer, layout, cache);
+            scratch.attend(backend, config, layer, layout, cache);
         }
-        self.read_out(wanted)
-    }
-
-    /// Normalises the rows that anything is wanted of, and gives it.
-    fn read_out(&mut self, wanted: &Wanted) -> Given {
+        scratch.write_kv(backend, config, rope, last_layer, layout, last_cache);
         let (rows, wanted) = compact(wanted);
         if rows.is_empty() {
             return Given::default();
         }
+        if rows.len() == num_rows {
+            scratch.attend(backend, config, last_layer, layout, last_cache);
+        } else {
+            scratch.keep(backend, &rows);
+            scratch.attend(backend, config, last_layer, &layout.select(&rows), last_cache);
+        }
+        self.read_out(rows.len(), &wanted)
+    }
+
+    /// Normalises the first `num_rows` rows and gives what is wanted of them.
+    fn read_out(&mut self, num_rows: usize, wanted: &Wanted) -> Given {
         let Self { backend, config, scratch, final_norm, head, embedding, .. } = self;
         let head_table = self.head_table.as_ref().unwrap_or(embedding);
-        // The attention's output has the hidden rows' capacity but maybe another width, so the
-        // gathered rows go where the layers' normalised rows were.
-        backend.gather(&scratch.hidden, &rows, &mut scratch.normed);
-        let num_rows = rows.len();
-        backend.rms_norm(
-            &scratch.normed,
-            num_rows,
-            final_norm,
-            config.norm_eps,
-            &mut scratch.hidden,
-        );
-        let hidden = &scratch.hidden;
+        let Scratch { hidden, normed, .. } = scratch;
+        backend.rms_norm(hidden, num_rows, final_norm, config.norm_eps, normed);
         Given {
-            choices: backend.choose(hidden, head, &wanted.choices),
-            logits: backend.target_logits(hidden, head_table, &wanted.logits),
-            logprobs: backend.target_logprobs(hidden, head, &wanted.logprobs),
+            choices: backend.choose(normed, head, &wanted.choices),
+            logits: backend.target_logits(normed, head_table, &wanted.logits),
+            logprobs: backend.target_logprobs(normed, head, &wanted.logprobs),
         }
     }
 }
 
 impl<B: Backend> Scratch<B> {
-    fn run_layer(
+    /// Queries, keys and values of a layer; keys and values go to the cache.
+    fn write_kv(
         &mut self,
         backend: &B,
         config: &ModelConfig,
@@ -198,15 +203,35 @@ impl<B: Backend> Scratch<B> {
         layout: &Layout,
         cache: &mut B::Cache,
     ) {
-        let (n, eps, shape) = (layout.num_rows(), config.norm_eps, config.attention);
-        backend.rms_norm(&self.hidden, n, &layer.attention_norm, eps, &mut self.normed);
-        backend.matmul(&self.normed, n, &layer.qkv, &mut self.qkv);
-        backend.rotate_and_store(&mut self.qkv, layout, shape, rope, cache);
-        backend.attention(&self.qkv, layout, shape, cache, &mut self.attended);
-        backend.matmul_add(&self.attended, n, &layer.attention_out, &mut self.hidden);
-        backend.rms_norm(&self.hidden, n, &layer.ffn_norm, eps, &mut self.normed);
-        backend.matmul_gated(&self.normed, n, &layer.gate_up, &mut self.gated);
-        backend.matmul_add(&self.gated, n, &layer.down, &mut self.hidden);
+        let (num_rows, eps) = (layout.num_rows(), config.norm_eps);
+        backend.rms_norm(&self.hidden, num_rows, &layer.attention_norm, eps, &mut self.normed);
+        backend.matmul(&self.normed, num_rows, &layer.qkv, &mut self.qkv);
+        backend.rotate_and_store(&mut self.qkv, layout, config.attention, rope, cache);
+    }
+
+    /// Keeps only some rows, in front.
+    fn keep(&mut self, backend: &B, rows: &[u32]) {
+        backend.gather(&self.hidden, rows, &mut self.normed);
+        std::mem::swap(&mut self.hidden, &mut self.normed);
+        backend.gather(&self.qkv, rows, &mut self.kept_qkv);
+        std::mem::swap(&mut self.qkv, &mut self.kept_qkv);
+    }
+
+    /// The rest of a layer, from its queries on.
+    fn attend(
+        &mut self,
+        backend: &B,
+        config: &ModelConfig,
+        layer: &Layer<B>,
+        layout: &Layout,
+        cache: &B::Cache,
+    ) {
+        let (num_rows, eps) = (layout.num_rows(), config.norm_eps);
+        backend.attention(&self.qkv, layout, config.attention, cache, &mut self.attended);
+        backend.matmul_add(&self.attended, num_rows, &layer.attention_out, &mut self.hidden);
+        backend.rms_norm(&self.hidden, num_rows, &layer.ffn_norm, eps, &mut self.normed);
+        backend.matmul_gated(&self.normed, num_rows, &layer.gate_up, &mut self.gated);
+        backend.matmul_add(&self.gated, num_rows, &layer.down, &mut self.hidden);
     }
 }
 
@@ -216,7 +241,6 @@ fn layer<B: Backend>(
     layer_idx: usize,
 ) -> Result<Layer<B>, ModelError> {
     let config = &checkpoint.config;
-    let AttentionShape { .. } = config.attention;
     let (hidden, ffn) = (config.hidden_width, config.ffn_width);
     let (q, kv) = (config.attention.q_width(), config.attention.kv_width());
     let name = |part: &str| format!("model.layers.{layer_idx}.{part}.weight");
@@ -249,6 +273,7 @@ fn scratch<B: Backend>(backend: &B, config: &ModelConfig, max_rows: usize) -> Sc
         hidden: rows(config.hidden_width),
         normed: rows(config.hidden_width),
         qkv: rows(config.attention.qkv_width()),
+        kept_qkv: rows(config.attention.qkv_width()),
         attended: rows(config.attention.q_width()),
         gated: rows(config.ffn_width),
     }

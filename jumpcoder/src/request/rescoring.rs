@@ -1,8 +1,8 @@
 //! Generation Model Scoring of a round's candidates: each is a fork of G's sequence, all of them
 //! run in the same passes, with one score for each token that follows the insertion.
 //!
-//! A candidate is rescored in two groups: the insertion with the first line after it that has
-//! scores, where most walks end, and then the rest.
+//! Most walks end at the first line, so a candidate is rescored in groups of lines that double in
+//! size: what comes after the end of a walk is hardly ever run.
 
 use jump_engine::{Outcome, SequenceId, Work};
 
@@ -24,6 +24,8 @@ pub struct Attempt {
     fork: SequenceId,
     /// The scores of the lines after the insertion, without it.
     before: Vec<Option<LineScore>>,
+    /// The first scored token of each line after the insertion that has any.
+    line_starts: Vec<usize>,
     /// Tokens of `program` that the fork has run or that are ordered.
     num_run: usize,
     asked: Vec<usize>,
@@ -127,7 +129,9 @@ impl Attempt {
         let start = num_common.min(first_predictor).min(program.ids().len() - 1);
         let is_too_long = program.ids().len() > context_len;
         counts.reused += start;
+        let suffix_start = candidate.position + candidate.inserted.len();
         Self {
+            line_starts: line_starts(&program, suffix_start),
             before: old.line_scores()[candidate.position..].to_vec(),
             fork: model.engine.fork_at(generation, start),
             candidate,
@@ -169,20 +173,12 @@ impl Attempt {
         cx.order(Role::Generation, Slot::Candidate(attempt_idx), work);
     }
 
-    /// The tokens that predict the first scored line after the insertion, if they haven't run yet
-    /// and another scored line follows; else all.
+    /// The end of the next group: it scores as many lines as have been scored before, at least one.
     fn group_end(&self) -> usize {
-        let suffix_start = self.suffix_start() as u32;
-        let mut scored =
-            self.program.token_lines().iter().enumerate().filter_map(|(token_idx, line)| {
-                Some((token_idx, (*line)?)).filter(|(_, line)| *line >= suffix_start)
-            });
-        let first_line = scored.next();
-        let next_line = first_line.and_then(|(_, first)| scored.find(|(_, line)| *line > first));
-        match next_line {
-            Some((next_token, _)) if next_token - 1 > self.num_run => next_token - 1,
-            _ => self.program.ids().len(),
-        }
+        let is_ahead = |token: &&usize| **token - 1 > self.num_run;
+        let num_scored = self.line_starts.partition_point(|token| *token <= self.num_run);
+        let next_group = self.line_starts.get((2 * num_scored).max(1)..).unwrap_or_default();
+        next_group.iter().find(is_ahead).map_or(self.program.ids().len(), |token| token - 1)
     }
 
     fn absorb(&mut self, outcome: &Outcome, settings: &Settings) {
@@ -190,26 +186,27 @@ impl Attempt {
             self.program.set_score(token, *score);
         }
         let suffix_start = self.suffix_start();
-        let num_lines = self.program.lines().len();
-        let has_all_run = self.num_run == self.program.ids().len();
-        let first_unknown = if has_all_run {
-            num_lines
-        } else {
-            let token = self.program.unscored(1).next();
-            token
-                .and_then(|token| self.program.token_lines()[token])
-                .map_or(num_lines, |l| l as usize)
-        };
-        let num_known = first_unknown.saturating_sub(suffix_start);
+        let num_known = self.num_known_lines().saturating_sub(suffix_start);
         let after = &self.program.line_scores()[suffix_start..];
         self.walk.go_on(&self.before, after, num_known, settings.threshold);
-        if has_all_run || (self.walk.has_ended && self.walk.num_improved == 0) {
+        let has_all_run = self.num_run == self.program.ids().len();
+        // The reference's score of the first token follows the last one.
+        let is_enough =
+            !settings.reference_quirks || !self.walk.is_accepted(self.line_starts.len());
+        if has_all_run || (self.walk.has_ended && is_enough) {
             self.verdict = Some(self.judge(settings));
         }
     }
 
+    /// Lines from the program's beginning on whose scores are all known.
+    fn num_known_lines(&self) -> usize {
+        let unknown = self.program.unscored(1).next();
+        let line = unknown.and_then(|token| self.program.token_lines()[token]);
+        line.map_or(self.program.lines().len(), |line| line as usize)
+    }
+
     fn judge(&self, settings: &Settings) -> Verdict {
-        if !self.walk.is_accepted(self.num_scored_lines()) {
+        if !self.walk.is_accepted(self.line_starts.len()) {
             return Verdict::Rejected;
         }
         let Candidate { position, inserted, .. } = &self.candidate;
@@ -217,15 +214,6 @@ impl Attempt {
         let quirks = settings.reference_quirks;
         num_kept_lines(lines, *position, inserted.len(), &self.walk, quirks)
             .map_or(Verdict::Rejected, Verdict::Accepted)
-    }
-
-    /// Lines after the insertion that have scored tokens.
-    fn num_scored_lines(&self) -> usize {
-        let suffix_start = self.suffix_start() as u32;
-        let lines = self.program.token_lines().iter().flatten();
-        let mut scored: Vec<_> = lines.filter(|line| **line >= suffix_start).collect();
-        scored.dedup();
-        scored.len()
     }
 
     /// What became of it.
@@ -255,4 +243,17 @@ impl Attempt {
         let tokenizer = &models.get(Role::Generation).tokenizer;
         (Program::new(lines, tokenizer, &self.program.known_scores()), self.fork)
     }
+}
+
+/// The first scored token of each line from `first_line` on that has any.
+fn line_starts(program: &Program, first_line: usize) -> Vec<usize> {
+    let mut starts = Vec::new();
+    let mut last = None;
+    for (token, line) in program.token_lines().iter().enumerate() {
+        let Some(line) = line.filter(|line| *line as usize >= first_line) else { continue };
+        if last.replace(line) != Some(line) {
+            starts.push(token);
+        }
+    }
+    starts
 }
