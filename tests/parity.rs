@@ -155,8 +155,7 @@ fn candidate_difference(golden: &GoldenRound, round: &Round) -> Option<String> {
         if *inserted != expected.inserted || *accepted != expected.accepted {
             let GoldenCandidate { inserted: other, accepted: verdict, .. } = expected;
             return Some(format!(
-                "candidate {inserted:?} at {position} ({by:?}) accepted: {accepted}, not {other:?}: \
-                 {verdict}"
+                "{inserted:?} at {position} by {by:?}: {accepted}, not {other:?}: {verdict}"
             ));
         }
         let near = |(found, expected): (&Option<f64>, &Option<f64>)| match (found, expected) {
