@@ -1,6 +1,7 @@
 //! Sharing is invisible: how many tasks are in flight, how prompts are cut into chunks, whether
 //! infills are verified or decoded anew, and on how many threads: none of it changes a program.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use jumpcoder::event::Round;
@@ -53,15 +54,22 @@ fn run(
     let limits =
         Limits { concurrency, prefill_chunk: Some(chunk_len), kv_bytes: None, max_context: None };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build();
-    pool.expect("threads can be made").install(|| {
-        let generator = Generator::new(&ModelChoice::Tiny, None, settings.clone(), limits);
-        let mut generator = generator.expect("the model loads");
-        let mut programs = Programs::default();
-        generator.run(tasks, &mut programs, &AtomicBool::new(false)).expect("no step fails");
-        assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
-        programs.0.sort_by_key(|(task, ..)| *task);
-        programs
-    })
+    pool.expect("threads can be made").install(|| run_with(tasks, None, settings, limits))
+}
+
+fn run_with(
+    tasks: &[Task],
+    infilling: Option<&ModelChoice>,
+    settings: &Settings,
+    limits: Limits,
+) -> Programs {
+    let generator = Generator::new(&ModelChoice::Tiny, infilling, settings.clone(), limits);
+    let mut generator = generator.expect("the models load");
+    let mut programs = Programs::default();
+    generator.run(tasks, &mut programs, &AtomicBool::new(false)).expect("no step fails");
+    assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
+    programs.0.sort_by_key(|(task, ..)| *task);
+    programs
 }
 
 /// Runs `tasks` in every way and compares.
@@ -101,4 +109,14 @@ fn sampled_programs_are_the_same_however_they_run() {
     let texts = programs.0.iter().map(|(_, text, _)| text);
     let distinct: std::collections::BTreeSet<&String> = texts.collect();
     assert!(distinct.len() > tasks(1).len(), "samples differ from each other");
+}
+
+#[test]
+fn an_infilling_model_of_its_own_finds_the_same() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny");
+    let infilling = ModelChoice::Directory(directory);
+    let limits = Limits { concurrency: 4, prefill_chunk: None, kv_bytes: None, max_context: None };
+    let (tasks, settings) = (tasks(1), Settings::default());
+    let apart = run_with(&tasks, Some(&infilling), &settings, limits.clone());
+    assert_eq!(apart.0, run_with(&tasks, None, &settings, limits).0);
 }

@@ -7,11 +7,11 @@ use jump_engine::Outcome;
 use jump_kernels::mix_key;
 
 use crate::event::{Judge, Round, TokenCounts};
-use crate::language;
+use crate::language::{self, Language};
 use crate::models::{Models, Role};
 use crate::program::Program;
 use crate::request::Request;
-use crate::request::order::{Context, KnownLanguage, Slot};
+use crate::request::order::{Context, Slot};
 use crate::request::perplexity::Perplexities;
 use crate::settings::{Mode, Settings};
 use crate::task::{Insertion, Solution, Task, TaskError};
@@ -189,7 +189,7 @@ impl Writing {
 }
 
 /// The task's language, if the mode needs one.
-fn known_language(task: &Task, settings: &Settings) -> Result<Option<KnownLanguage>, TaskError> {
+fn known_language(task: &Task, settings: &Settings) -> Result<Option<&'static dyn Language>, TaskError> {
     if settings.mode == Mode::Ar {
         return Ok(None);
     }
