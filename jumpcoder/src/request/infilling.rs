@@ -46,7 +46,7 @@ pub struct Infilling {
 
 impl Infilling {
     /// No branches yet.
-    pub fn new(language: models: &mut Models) -> Self {
+    pub fn new(language: &'static dyn Language, models: &mut Models) -> Self {
         let stem = models.get_mut(Role::Infilling).engine.new_sequence();
         let branches = Vec::new();
         Self { language, stem, is_stem_running: false, branches, allow_functions: false }

@@ -189,7 +189,10 @@ impl Writing {
 }
 
 /// The task's language, if the mode needs one.
-fn known_language(task: &Task, settings: &Settings) -> Result<Option<&'static dyn Language>, TaskError> {
+fn known_language(
+    task: &Task,
+    settings: &Settings,
+) -> Result<Option<&'static dyn Language>, TaskError> {
     if settings.mode == Mode::Ar {
         return Ok(None);
     }
