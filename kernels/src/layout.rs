@@ -101,7 +101,11 @@ impl Layout {
                 last.blocks = blocks;
             }
             _ => {
-                self.segments.push(Segment { rows: row..row + 1, first_position: position, blocks })
+                self.segments.push(Segment {
+                    rows: row..row + 1,
+                    first_position: position,
+                    blocks,
+                });
             }
         }
     }
