@@ -126,6 +126,8 @@ pub trait Backend: Send {
     type Rows: Send;
     /// Keys and values of one layer, in blocks of [`BLOCK_LEN`](crate::BLOCK_LEN) tokens.
     type Cache: Send;
+    /// What a backend holds while a pass runs.
+    type Pass;
 
     /// Stacks `parts` on top of each other: one matrix of all their outputs.
     fn matrix(&self, parts: &[MatrixView<'_>]) -> Self::Matrix;
@@ -141,6 +143,9 @@ pub trait Backend: Send {
     fn cache(&self, num_blocks: usize, shape: AttentionShape) -> Self::Cache;
     /// Bytes that [`Backend::cache`] takes for one block of one layer.
     fn cache_block_bytes(&self, shape: AttentionShape) -> usize;
+
+    /// Prepares for the many short operations of one pass, which ends when the result is dropped.
+    fn begin_pass(&self) -> Self::Pass;
 
     /// `out[r] = table[tokens[r]]`.
     fn embed(&self, table: &Self::Table, tokens: &[TokenId], out: &mut Self::Rows);

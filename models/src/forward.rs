@@ -156,6 +156,7 @@ impl<B: Backend> Model<B> {
     pub fn forward(&mut self, layout: &Layout, cache: &mut KvCache<B>, wanted: &Wanted) -> Given {
         let num_rows = layout.num_rows();
         assert!(num_rows <= self.max_rows, "{num_rows} rows, but scratch for {}", self.max_rows);
+        let _pass = self.backend.begin_pass();
         let Self { backend, config, embedding, layers, rope, scratch, .. } = self;
         backend.embed(embedding, &layout.tokens, &mut scratch.hidden);
         let (last_layer, layers) = layers.split_last().expect("a model has at least one layer");

@@ -30,6 +30,7 @@ pub use matrix::Matrix;
 pub use rows::Rows;
 pub use simd::SimdLevel;
 pub use table::Table;
+pub use threads::Pass;
 
 use matmul::{Epilogue, matmul};
 use scratch::ScratchPool;
@@ -85,6 +86,7 @@ impl Backend for Cpu {
     type Vector = Vector;
     type Rows = Rows;
     type Cache = Cache;
+    type Pass = Pass;
 
     fn matrix(&self, parts: &[MatrixView<'_>]) -> Matrix {
         Matrix::stacked(parts)
@@ -112,6 +114,10 @@ impl Backend for Cpu {
 
     fn cache_block_bytes(&self, shape: AttentionShape) -> usize {
         Cache::block_bytes(shape)
+    }
+
+    fn begin_pass(&self) -> Pass {
+        Pass::begin()
     }
 
     fn embed(&self, table: &Table, tokens: &[TokenId], out: &mut Rows) {

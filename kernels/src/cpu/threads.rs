@@ -4,12 +4,67 @@
 //! operations of a few microseconds each, and every further part would cost as much as it saves. No
 //! part changes the order of a reduction, so the number of threads changes no bit.
 
+use std::hint::spin_loop;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::Yield;
 
 /// Multiply-adds that a part must have to be worth handing over: about three microseconds of
 /// streaming weights (`examples/gemm.rs`), where a fork and join takes one or two.
 const MIN_PART_WORK: usize = 32 * 1024;
+
+/// Looks for work in vain after which a thread may sleep: longer than the serial pieces of a pass,
+/// and short, as on a busy machine the caller may have lost its processor. Not tuned by a bench.
+const MAX_IDLE_LOOKS: usize = 500;
+
+/// Keeps the pool's other threads awake while it lives.
+///
+/// Operations follow each other within microseconds, but a thread of the pool that finds no work
+/// falls asleep as fast, and waking it takes longer than a small operation does. So each further
+/// thread gets a job that looks for work until the pass has ended.
+///
+/// The pass waits for none of these jobs. A thread that waits in a join may pick one up, which ends
+/// by itself when nothing is left to do.
+pub struct Pass {
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Pass {
+    /// Calls the other threads of the pool that the caller runs in, if it does and there are any.
+    pub fn begin() -> Self {
+        let has_ended = Arc::new(AtomicBool::new(false));
+        // From outside any pool each operation goes there by itself: no thread waits in it.
+        if rayon::current_thread_index().is_some() {
+            for _ in 1..rayon::current_num_threads() {
+                let has_ended = Arc::clone(&has_ended);
+                rayon::spawn(move || help(&has_ended));
+            }
+        }
+        Self { has_ended }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs what other threads have to give away until the pass has ended or falls silent.
+fn help(has_ended: &AtomicBool) {
+    let mut num_idle_looks = 0;
+    while num_idle_looks < MAX_IDLE_LOOKS && !has_ended.load(Ordering::Relaxed) {
+        if rayon::yield_now() == Some(Yield::Executed) {
+            num_idle_looks = 0;
+        } else {
+            num_idle_looks += 1;
+            spin_loop();
+        }
+    }
+}
 
 /// Parts in which to cut `num_items` items that take `work` multiply-adds together.
 pub fn num_parts(num_items: usize, work: usize) -> usize {
@@ -101,7 +156,23 @@ impl<'a> Shared<'a> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::{num_parts, split, split_rows};
+    use super::{Pass, num_parts, split, split_rows};
+
+    #[test]
+    fn a_pass_ends_whatever_runs_beside_it() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("a pool");
+        let visits = AtomicUsize::new(0);
+        let pass = || {
+            let _pass = Pass::begin();
+            for _ in 0..100 {
+                split(3, 3, &|items| {
+                    visits.fetch_add(items.len(), Ordering::Relaxed);
+                });
+            }
+        };
+        pool.scope(|scope| (0..20).for_each(|_| scope.spawn(|_| pass())));
+        assert_eq!(visits.into_inner(), 20 * 100 * 3);
+    }
 
     #[test]
     fn every_item_runs_once() {
