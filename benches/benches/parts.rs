@@ -26,7 +26,7 @@ const NUM_ROWS: [usize; 4] = [1, 8, 64, 256];
 const CONTEXT_LENS: [usize; 2] = [128, 512];
 /// Branches of a round, rounded up.
 const MAX_FORKS: usize = 8;
-/// With 13 benches and a second to warm each up, this stays below two minutes.
+/// With 13 benches, some slower than planned, this stays well below two minutes.
 const MEASUREMENT: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_millis(500);
 const NUM_SAMPLES: usize = 20;

@@ -59,6 +59,21 @@ impl Machine {
         }
     }
 
+    /// The higher roof of two measurements: the other was disturbed.
+    #[must_use]
+    pub fn higher(self, other: Self) -> Self {
+        assert_eq!(self.num_threads, other.num_threads, "roofs of one machine");
+        let Self { flops_per_second: flops, weight_bytes_per_second: weights, .. } = other;
+        Self {
+            num_threads: self.num_threads,
+            flops_per_second: self.flops_per_second.max(flops),
+            weight_bytes_per_second: self.weight_bytes_per_second.max(weights),
+            memory_bytes_per_second: self
+                .memory_bytes_per_second
+                .max(other.memory_bytes_per_second),
+        }
+    }
+
     /// The least time in which `flops` can be done and `weight_bytes` be read, one beside the other.
     pub fn floor_seconds(&self, flops: f64, weight_bytes: f64) -> f64 {
         (flops / self.flops_per_second).max(weight_bytes / self.weight_bytes_per_second)

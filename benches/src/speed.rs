@@ -72,8 +72,9 @@ pub fn measure(args: &Args) -> Result<Report> {
         Contestant::load("jump", jump(), 1)?,
         Contestant::load("jump, no speculation", jump_without_speculation(), 1)?,
     ];
+    let before = Machine::measure(cost.weight_bytes as usize);
     let runs = run_in_turns(&mut contestants, &tasks, args.num_repeats)?;
-    let machine = Machine::measure(cost.weight_bytes as usize);
+    let machine = before.higher(Machine::measure(cost.weight_bytes as usize));
     let mut modes = Vec::new();
     for (contestant, runs) in contestants.iter().zip(&runs) {
         let passes = passes::count(&tasks, &contestant.settings, machine)?;
