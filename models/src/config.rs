@@ -11,6 +11,9 @@ const ARCHITECTURES: [&str; 1] = ["LlamaForCausalLM"];
 /// Heads are a multiple of this, so that a vector register never straddles two.
 const HEAD_DIM_MULTIPLE: usize = 16;
 
+/// No model is larger in any direction; products of three such counts fit into 64 bits with ease.
+const MAX_COUNT: usize = 1 << 20;
+
 /// A model's shape. All counts are at least 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
@@ -72,7 +75,7 @@ struct RawRope {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "eos_token_id must be a token id or a list of them")]
 enum OneOrMany {
     One(u32),
     Many(Vec<u32>),
@@ -108,16 +111,23 @@ impl ModelConfig {
     fn from_raw(raw: RawConfig) -> Result<Self, String> {
         let num_heads = raw.num_attention_heads;
         let num_kv_heads = raw.num_key_value_heads.unwrap_or(num_heads);
-        if num_heads == 0 || num_kv_heads == 0 || !num_heads.is_multiple_of(num_kv_heads) {
+        check_count("num_attention_heads", num_heads)?;
+        check_count("num_key_value_heads", num_kv_heads)?;
+        if !num_heads.is_multiple_of(num_kv_heads) {
             return Err(format!(
                 "{num_heads} attention heads can't share {num_kv_heads} key/value heads evenly"
             ));
         }
         let head_dim = raw.head_dim.unwrap_or(raw.hidden_size / num_heads);
-        if head_dim == 0 || !head_dim.is_multiple_of(HEAD_DIM_MULTIPLE) {
+        check_count("head_dim", head_dim)?;
+        if !head_dim.is_multiple_of(HEAD_DIM_MULTIPLE) {
             return Err(format!(
                 "head_dim is {head_dim}; it must be a multiple of {HEAD_DIM_MULTIPLE}"
             ));
+        }
+        let norm_eps = raw.rms_norm_eps;
+        if !(norm_eps > 0.0 && norm_eps < 1.0) {
+            return Err(format!("rms_norm_eps is {norm_eps}; it must lie between 0 and 1"));
         }
         let (rope_theta, rope_factor) = rope(&raw)?;
         let config = Self {
@@ -127,7 +137,7 @@ impl ModelConfig {
             attention: AttentionShape { num_heads, num_kv_heads, head_dim },
             vocab_len: raw.vocab_size,
             context_len: raw.max_position_embeddings,
-            norm_eps: raw.rms_norm_eps,
+            norm_eps,
             rope_theta,
             rope_factor,
             tied_head: raw.tie_word_embeddings,
@@ -143,17 +153,32 @@ impl ModelConfig {
             ("hidden_size", self.hidden_width),
             ("intermediate_size", self.ffn_width),
             ("vocab_size", self.vocab_len),
-            ("max_position_embeddings", self.context_len),
         ];
         for (name, count) in counts {
-            if count == 0 || u32::try_from(count).is_err() {
-                return Err(format!("{name} is {count}"));
-            }
+            check_count(name, count)?;
         }
-        if let Some(end) = self.end_tokens.iter().find(|end| end.0 as usize >= self.vocab_len) {
-            return Err(format!("eos_token_id {} is outside of the vocabulary", end.0));
+        // What a context costs is known later, with the memory.
+        if self.context_len == 0 || u32::try_from(self.context_len).is_err() {
+            return Err(out_of_range("max_position_embeddings", self.context_len));
         }
-        Ok(())
+        check_end_tokens(&self.end_tokens, self.vocab_len)
+    }
+}
+
+fn check_count(name: &str, count: usize) -> Result<(), String> {
+    if (1..=MAX_COUNT).contains(&count) { Ok(()) } else { Err(out_of_range(name, count)) }
+}
+
+fn out_of_range(name: &str, count: usize) -> String {
+    let bound = if count == 0 { "at least 1" } else { "far smaller" };
+    format!("{name} is {count}; it must be {bound}")
+}
+
+/// End tokens must be tokens.
+pub(crate) fn check_end_tokens(tokens: &[TokenId], vocab_len: usize) -> Result<(), String> {
+    match tokens.iter().find(|end| end.0 as usize >= vocab_len) {
+        Some(end) => Err(format!("eos_token_id {} is outside of the {vocab_len} tokens", end.0)),
+        None => Ok(()),
     }
 }
 
@@ -186,8 +211,12 @@ fn check_architecture(text: &str, file: &str) -> Result<(), ModelError> {
         return Ok(());
     }
     Err(ModelError::Architecture {
-        found: found.architectures.join(", "),
-        supported: ARCHITECTURES.join(", "),
+        file: file.to_owned(),
+        found: match found.architectures.as_slice() {
+            [] => "a model that doesn't name its `architectures`".to_owned(),
+            names => format!("the architecture {}", names.join(", ")),
+        },
+        supported: ARCHITECTURES.join(" or "),
     })
 }
 
@@ -217,8 +246,9 @@ fn rope(raw: &RawConfig) -> Result<(f64, f64), String> {
         "linear" => scaling.and_then(|s| s.factor).ok_or("linear rope scaling without a factor")?,
         other => return Err(format!("rope scaling {other:?} isn't supported (linear is)")),
     };
-    if theta.is_finite() && theta > 0.0 && factor.is_finite() && factor > 0.0 {
+    // So that no frequency is above 1, and none becomes infinite.
+    if theta.is_finite() && theta >= 1.0 && factor.is_finite() && factor >= 1.0 {
         return Ok((theta, factor));
     }
-    Err(format!("rope theta {theta} and factor {factor} must be positive"))
+    Err(format!("the rope's theta {theta} and factor {factor} must be at least 1"))
 }
