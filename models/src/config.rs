@@ -252,3 +252,112 @@ fn rope(raw: &RawConfig) -> Result<(f64, f64), String> {
     }
     Err(format!("the rope's theta {theta} and factor {factor} must be at least 1"))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TINY: &str = include_str!("../tiny/config.json");
+
+    fn parse(change: impl FnOnce(&mut Value)) -> Result<ModelConfig, String> {
+        let mut config = serde_json::from_str(TINY).unwrap();
+        change(&mut config);
+        ModelConfig::parse(&config.to_string(), "config").map_err(|error| error.to_string())
+    }
+
+    fn check(field: &str, value: &Value, expected: &str) {
+        let error = parse(|config| config[field] = value.clone()).unwrap_err();
+        let is_clear = error.starts_with("config: ") && error.contains(expected);
+        assert!(is_clear && !error.contains('\n'), "{field} {value}: {error}");
+    }
+
+    #[test]
+    fn refusals() {
+        let table = [
+            (
+                "architectures",
+                json!(["Qwen2ForCausalLM"]),
+                "the architecture Qwen2ForCausalLM isn't",
+            ),
+            ("architectures", json!([]), "a model that doesn't name its `architectures` isn't"),
+            ("architectures", json!("LlamaForCausalLM"), "invalid type: string"),
+            ("num_hidden_layers", json!(0), "num_hidden_layers is 0; it must be at least 1"),
+            ("num_hidden_layers", json!(-1), "invalid value: integer `-1`"),
+            ("hidden_size", json!(1_u64 << 40), "hidden_size is 1099511627776; it must be far"),
+            ("intermediate_size", json!(0), "intermediate_size is 0"),
+            ("vocab_size", json!(0), "vocab_size is 0"),
+            ("vocab_size", json!("many"), "invalid type: string \"many\""),
+            ("max_position_embeddings", json!(0), "max_position_embeddings is 0; it must be at"),
+            ("max_position_embeddings", json!(u64::MAX), "it must be far smaller"),
+            ("num_attention_heads", json!(0), "num_attention_heads is 0"),
+            ("num_key_value_heads", json!(0), "num_key_value_heads is 0"),
+            ("num_key_value_heads", json!(3), "4 attention heads can't share 3 key/value heads"),
+            ("head_dim", json!(0), "head_dim is 0"),
+            ("head_dim", json!(72), "head_dim is 72; it must be a multiple of 16"),
+            ("head_dim", json!(u64::MAX), "head_dim is 18446744073709551615; it must be far"),
+            ("rms_norm_eps", json!(0), "rms_norm_eps is 0; it must lie between 0 and 1"),
+            ("rms_norm_eps", json!(-1e-5), "rms_norm_eps is -0.00001"),
+            ("rope_theta", json!(0), "the rope's theta 0 and factor 1 must be at least 1"),
+            ("rope_scaling", json!({"type": "linear"}), "linear rope scaling without a factor"),
+            ("rope_scaling", json!({"type": "linear", "factor": 0}), "factor 0 must be at least"),
+            ("rope_scaling", json!({"rope_type": "yarn"}), "rope scaling \"yarn\" isn't supported"),
+            ("hidden_act", json!("gelu"), "not supported: hidden_act \"gelu\""),
+            ("attention_bias", json!(true), "not supported: attention_bias"),
+            ("mlp_bias", json!(true), "not supported: mlp_bias"),
+            ("eos_token_id", json!(4096), "eos_token_id 4096 is outside of the 4096 tokens"),
+            ("eos_token_id", json!(-1), "eos_token_id must be a token id or a list of them"),
+            ("eos_token_id", json!([0, "x"]), "eos_token_id must be a token id or a list of them"),
+        ];
+        for (field, value, expected) in table {
+            check(field, &value, expected);
+        }
+    }
+
+    #[test]
+    fn fields_that_may_be_missing() {
+        let required = [
+            "architectures",
+            "num_hidden_layers",
+            "hidden_size",
+            "intermediate_size",
+            "num_attention_heads",
+            "vocab_size",
+            "max_position_embeddings",
+            "rms_norm_eps",
+        ];
+        let whole: Value = serde_json::from_str(TINY).unwrap();
+        for field in whole.as_object().unwrap().keys() {
+            let parsed = parse(|config| drop(config.as_object_mut().unwrap().remove(field)));
+            assert_eq!(parsed.is_err(), required.contains(&&**field), "{field}: {parsed:?}");
+            assert!(parsed.err().is_none_or(|error| error.contains(field.as_str())), "{field}");
+        }
+        let without = |fields: &[&str]| {
+            parse(|config| {
+                config.as_object_mut().unwrap().retain(|name, _| !fields.contains(&&**name))
+            })
+            .unwrap()
+        };
+        let bare = without(&["num_key_value_heads", "tie_word_embeddings", "eos_token_id"]);
+        assert_eq!(bare.attention.num_kv_heads, bare.attention.num_heads);
+        assert_eq!((bare.tied_head, bare.end_tokens), (None, Vec::new()));
+        assert_eq!(without(&["head_dim"]).attention.head_dim, 64, "hidden_size over the heads");
+    }
+
+    #[test]
+    fn old_and_new_ropes() {
+        let table = [
+            ("rope_scaling", json!(null), (10_000.0, 1.0)),
+            ("rope_scaling", json!({"type": "linear", "factor": 4}), (10_000.0, 4.0)),
+            ("rope_scaling", json!({"rope_type": "default"}), (10_000.0, 1.0)),
+            ("rope_parameters", json!({"rope_type": "default", "rope_theta": 5e5}), (5e5, 1.0)),
+        ];
+        for (field, value, expected) in table {
+            let config = parse(|config| config[field] = value.clone()).unwrap();
+            assert_eq!((config.rope_theta, config.rope_factor), expected, "{field} {value}");
+        }
+        let many = parse(|config| config["eos_token_id"] = json!([0, 4])).unwrap();
+        assert_eq!(many.end_tokens, [TokenId(0), TokenId(4)]);
+    }
+}

@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use crate::ModelError;
 
+#[cfg(test)]
+mod tests;
+
 /// Lines whose tokens are remembered; the memory is emptied when it is full.
 const MAX_REMEMBERED_LINES: usize = 1 << 16;
 
