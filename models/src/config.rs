@@ -334,10 +334,8 @@ mod tests {
             assert!(parsed.err().is_none_or(|error| error.contains(field.as_str())), "{field}");
         }
         let without = |fields: &[&str]| {
-            parse(|config| {
-                config.as_object_mut().unwrap().retain(|name, _| !fields.contains(&&**name))
-            })
-            .unwrap()
+            let keeps = |name: &str| !fields.contains(&name);
+            parse(|config| config.as_object_mut().unwrap().retain(|name, _| keeps(name))).unwrap()
         };
         let bare = without(&["num_key_value_heads", "tie_word_embeddings", "eos_token_id"]);
         assert_eq!(bare.attention.num_kv_heads, bare.attention.num_heads);

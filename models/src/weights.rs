@@ -213,7 +213,7 @@ impl Weights {
             self.place(&format!("model.{name}.weight"), &[width, config.hidden_width])?;
         }
         let layer = |idx: &usize| self.contains(&format!("model.layers.{idx}.mlp.up_proj.weight"));
-        let num_layers = (0..).take_while(layer).count();
+        let num_layers = (0..self.tensors.len()).take_while(layer).count();
         if num_layers == config.num_layers {
             return Ok(());
         }

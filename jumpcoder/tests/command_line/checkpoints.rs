@@ -10,6 +10,8 @@ use super::folder::Folder;
 use super::model_files::{Tensor, WEIGHTS, copy_model, patch, read_tensors, store, store_sharded};
 use super::programs::example_programs;
 
+/// Stores the `model` folder in another way.
+type Change<'a> = &'a dyn Fn(&Folder);
 /// Changes a whole `model` folder into a damaged one.
 type Damage = fn(&Folder);
 
@@ -38,7 +40,7 @@ fn storage_does_not_change_programs() {
     let convert = |convert: fn(&Tensor) -> Tensor| -> Vec<Tensor> {
         read_tensors().iter().map(convert).collect()
     };
-    let table: [(&str, &dyn Fn(&Folder)); 8] = [
+    let table: [(&str, Change); 8] = [
         ("a copy", &|_| ()),
         ("two shards", &|folder| store_sharded(folder, &read_tensors())),
         ("f32", &|folder| store(folder, &convert(Tensor::to_f32))),

@@ -20,8 +20,7 @@ fn without_seconds(mut lines: Vec<Value>) -> Vec<Value> {
 }
 
 fn num_lines(folder: &Folder) -> usize {
-    let bytes = std::fs::read(folder.path("out")).unwrap_or_default();
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+    std::fs::read_to_string(folder.path("out")).unwrap_or_default().matches('\n').count()
 }
 
 /// Runs until `num_lines` lines are there, then sends `signal`. Gives the exit code, or `None` if

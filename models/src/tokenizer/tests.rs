@@ -133,7 +133,8 @@ fn check(tokenizer: &Tokenizer, name: &str, text: &str) {
     for (id, found) in ids.iter().zip(&token_lines).skip(usize::from(bos.is_some())) {
         let bytes = tokenizer.bytes(*id);
         let expected = (!is_blank(bytes)).then(|| start + num_blank_bytes(bytes));
-        let line = expected.map(|at| text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count());
+        let line =
+            expected.map(|at| text.as_bytes()[..at].split(|byte| *byte == b'\n').count() - 1);
         assert_eq!(found.map(|line| line as usize), line, "{name}: {text:?} at byte {start}");
         start += bytes.len();
     }
