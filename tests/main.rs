@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one module a topic.
 
+mod engine;
 mod logits;
 mod parity;
 mod shared;

@@ -1,9 +1,10 @@
 //! The same decisions as the authors' code, round by round: `golden/reference` holds what their
-//! public implementation did with the embedded model.
+//! public implementation did with the embedded model. Every difference is printed; it needs an
+//! excuse, and there may be few.
 
 use std::sync::atomic::AtomicBool;
 
-use jumpcoder::event::{CandidateReport, Change, Infill, Judge, Round};
+use jumpcoder::event::{CandidateReport, Infill, Judge, Round};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
 use jumpcoder::settings::{Mode, Settings};
 use jumpcoder::task::{Observer, Solution, Task, TaskError};
@@ -154,8 +155,7 @@ fn candidate_difference(golden: &GoldenRound, round: &Round) -> Option<String> {
         if *inserted != expected.inserted || *accepted != expected.accepted {
             let GoldenCandidate { inserted: other, accepted: verdict, .. } = expected;
             return Some(format!(
-                "candidate {inserted:?} at {position} ({by:?}) accepted: {accepted}, not {other:?}: \
-                 {verdict}"
+                "{inserted:?} at {position} by {by:?}: {accepted}, not {other:?}: {verdict}"
             ));
         }
         let near = |(found, expected): (&Option<f64>, &Option<f64>)| match (found, expected) {
@@ -174,28 +174,52 @@ fn candidate_difference(golden: &GoldenRound, round: &Round) -> Option<String> {
     missing.map(|missing| format!("no candidate {:?} at {}", missing.inserted, missing.position))
 }
 
+/// Why a round may differ: two scores so near to each other, or an improvement so near to τ, that
+/// float32 arithmetic in another order decides.
+fn excuse(golden: &GoldenRound, threshold: f64) -> Option<String> {
+    let mut scores: Vec<f64> = golden.first_scores.iter().flatten().copied().collect();
+    scores.sort_by(f64::total_cmp);
+    if let Some([a, b]) = scores.array_windows().find(|[a, b]| b - a < NEAR) {
+        return Some(format!("first scores {a} and {b}"));
+    }
+    let deltas = golden.candidates.iter().flat_map(|candidate| &candidate.deltas).flatten();
+    let mut near = deltas.filter(|delta| (**delta - threshold).abs() < NEAR);
+    near.next().map(|delta| format!("a delta of {delta} beside a threshold of {threshold}"))
+}
+
+/// Compares a problem's rounds; gives how many were equal. A difference without an excuse fails,
+/// and after one with an excuse the programs are different, so the rest can't be compared.
+fn check_rounds(file: &str, problem: &GoldenProblem, rounds: &[Round]) -> usize {
+    assert!(rounds.len() >= problem.rounds.len(), "{file} {}: too few rounds", problem.task);
+    for (golden, round) in problem.rounds.iter().zip(rounds) {
+        if let Some(difference) = difference(golden, round) {
+            let place = format!("{file} {} round {}", problem.task, round.round);
+            let excuse = excuse(golden, problem.tau)
+                .unwrap_or_else(|| panic!("{place}: {difference}, without an excuse"));
+            println!("{place}: {difference}, excused by {excuse}");
+            return round.round;
+        }
+    }
+    problem.rounds.len()
+}
+
 #[test]
 fn jumping_decides_as_the_reference() {
     for file in FILES {
         let path = format!("golden/reference/{file}.json");
         let Some(problems) = shared_json::<Vec<GoldenProblem>>(&path) else { return };
         let recorder = run(&problems, Mode::Filtered);
-        let mut num_rounds = 0;
+        let (mut num_rounds, mut num_equal, mut num_programs) = (0, 0, 0);
         for (task, problem) in problems.iter().enumerate() {
-            let rounds = &recorder.rounds[task];
             num_rounds += problem.rounds.len();
-            for (golden, round) in problem.rounds.iter().zip(rounds) {
-                if let Some(difference) = difference(golden, round) {
-                    println!("{file} {} round {}: {difference}", problem.task, round.round);
-                    break;
-                }
-            }
+            num_equal += check_rounds(file, problem, &recorder.rounds[task]);
             let solution = solution(&recorder, task, problem);
-            let expected = if problem.filtered == "ar" { &problem.ar } else { &problem.jump };
-            if solution.program != *expected {
-                println!("{file} {} program differs", problem.task);
-            }
+            let keeps_ar = problem.filtered == "ar";
+            let expected = if keeps_ar { &problem.ar } else { &problem.jump };
+            num_programs += usize::from(solution.program == *expected);
         }
-        println!("{file}: {num_rounds} rounds");
+        println!("{file}: {num_equal} of {num_rounds} rounds, {num_programs} programs are equal");
+        assert!(num_equal * 100 >= num_rounds * 98, "{file}: too many excuses");
+        assert!(num_programs * 100 >= problems.len() * 98, "{file}: too many other programs");
     }
 }

@@ -1,6 +1,7 @@
 //! Sharing is invisible: how many tasks are in flight, how prompts are cut into chunks, whether
 //! infills are verified or decoded anew, and on how many threads: none of it changes a program.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use jumpcoder::event::Round;
@@ -53,34 +54,37 @@ fn run(
     let limits =
         Limits { concurrency, prefill_chunk: Some(chunk_len), kv_bytes: None, max_context: None };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build();
-    pool.expect("threads can be made").install(|| {
-        let generator = Generator::new(&ModelChoice::Tiny, None, settings.clone(), limits);
-        let mut generator = generator.expect("the model loads");
-        let mut programs = Programs::default();
-        generator.run(tasks, &mut programs, &AtomicBool::new(false)).expect("no step fails");
-        assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
-        programs.0.sort_by_key(|(task, ..)| *task);
-        programs
-    })
+    pool.expect("threads can be made").install(|| run_with(tasks, None, settings, limits))
 }
 
-/// Runs `tasks` in every way and compares.
-fn check(tasks: &[Task], settings: &Settings) -> Programs {
+fn run_with(
+    tasks: &[Task],
+    infilling: Option<&ModelChoice>,
+    settings: &Settings,
+    limits: Limits,
+) -> Programs {
+    let generator = Generator::new(&ModelChoice::Tiny, infilling, settings.clone(), limits);
+    let mut generator = generator.expect("the models load");
+    let mut programs = Programs::default();
+    generator.run(tasks, &mut programs, &AtomicBool::new(false)).expect("no step fails");
+    assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
+    programs.0.sort_by_key(|(task, ..)| *task);
+    programs
+}
+
+/// Tasks in flight, tokens of a chunk, threads, and whether infills are verified first.
+type Way = (usize, usize, usize, bool);
+
+/// Runs `tasks` alone, whole, on one thread, and in other ways, and compares.
+fn check(tasks: &[Task], settings: &Settings, ways: &[Way]) -> Programs {
     let alone = run(tasks, settings, 1, usize::MAX, 1);
     assert_eq!(alone.0.len(), tasks.len());
-    let anew = Settings { speculative_infilling: false, ..settings.clone() };
-    for (concurrency, chunk_len, num_threads, settings) in [
-        (1, 1, 2, settings),
-        (7, 3, 1, settings),
-        (7, 64, 2, &anew),
-        (64, 64, 2, settings),
-        (64, 3, 1, &anew),
-        (1, usize::MAX, 2, &anew),
-    ] {
-        let found = run(tasks, settings, concurrency, chunk_len, num_threads);
+    for &(concurrency, chunk_len, num_threads, speculative_infilling) in ways {
+        let settings = Settings { speculative_infilling, ..settings.clone() };
+        let found = run(tasks, &settings, concurrency, chunk_len, num_threads);
         let how = format!("{concurrency} at once, chunks of {chunk_len}, {num_threads} threads");
         for (alone, found) in alone.0.iter().zip(&found.0) {
-            assert_eq!(alone, found, "{how}, speculative {}", settings.speculative_infilling);
+            assert_eq!(alone, found, "{how}, speculative {speculative_infilling}");
         }
     }
     alone
@@ -88,7 +92,9 @@ fn check(tasks: &[Task], settings: &Settings) -> Programs {
 
 #[test]
 fn greedy_programs_are_the_same_however_they_run() {
-    let programs = check(&tasks(1), &Settings { mode: Mode::Filtered, ..Settings::default() });
+    let ways = [(1, 1, 2, true), (7, 3, 1, true), (7, 64, 2, false), (1, usize::MAX, 2, false)];
+    let settings = Settings { mode: Mode::Filtered, ..Settings::default() };
+    let programs = check(&tasks(1), &settings, &ways);
     let num_insertions: usize = programs.0.iter().map(|(_, _, insertions)| insertions.len()).sum();
     assert!(num_insertions > 0, "the examples jump");
 }
@@ -96,9 +102,20 @@ fn greedy_programs_are_the_same_however_they_run() {
 #[test]
 fn sampled_programs_are_the_same_however_they_run() {
     let sampling = Some(SamplingSettings { temperature: 0.8, top_p: 0.95, seed: 7 });
-    let settings = Settings { sampling, max_lines: 16, ..Settings::default() };
-    let programs = check(&tasks(8), &settings);
+    let settings = Settings { sampling, max_lines: 12, ..Settings::default() };
+    let ways = [(7, 64, 2, true), (64, 64, 2, true), (64, 3, 1, false)];
+    let programs = check(&tasks(8), &settings, &ways);
     let texts = programs.0.iter().map(|(_, text, _)| text);
     let distinct: std::collections::BTreeSet<&String> = texts.collect();
     assert!(distinct.len() > tasks(1).len(), "samples differ from each other");
+}
+
+#[test]
+fn an_infilling_model_of_its_own_finds_the_same() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny");
+    let infilling = ModelChoice::Directory(directory);
+    let limits = Limits { concurrency: 4, prefill_chunk: None, kv_bytes: None, max_context: None };
+    let (tasks, settings) = (tasks(1), Settings::default());
+    let apart = run_with(&tasks, Some(&infilling), &settings, limits);
+    assert_eq!(apart.0, run_with(&tasks, None, &settings, limits).0);
 }

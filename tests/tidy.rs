@@ -184,3 +184,13 @@ fn every_file_is_part_of_a_crate() {
     }
     check(&complaints);
 }
+
+#[test]
+fn the_readme_begins_with_the_commands_that_work() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a readable file");
+    let readme = read("README.md");
+    let first_block = readme.split("```").nth(1).expect("a block of commands");
+    let commands: Vec<&str> = first_block.lines().skip(1).collect();
+    assert_eq!(commands, ["cargo run --release -- generate", "cargo test --workspace"]);
+    assert!(read(".ci/run").contains("cargo test --workspace"), "the gate runs the README's tests");
+}

@@ -71,6 +71,17 @@ pub enum TaskError {
         /// Tokens that fit.
         context_len: usize,
     },
+    /// The prompt has as many lines as a program may have.
+    #[error(
+        "the prompt has {num_lines} lines, but a program may have {max_lines}, so nothing could be \
+         written: raise --max-lines"
+    )]
+    TooManyLines {
+        /// Lines of the prompt.
+        num_lines: usize,
+        /// The limit.
+        max_lines: usize,
+    },
     /// The judge does not know the language.
     #[error(
         "the language {language:?} isn't supported yet (python is): `--mode ar` generates any \

@@ -101,7 +101,8 @@ impl Layout {
                 last.blocks = blocks;
             }
             _ => {
-                self.segments.push(Segment { rows: row..row + 1, first_position: position, blocks })
+                let rows = row..row + 1;
+                self.segments.push(Segment { rows, first_position: position, blocks });
             }
         }
     }

@@ -46,7 +46,7 @@ pub fn combine(
     let kind = language.classify(infill);
     let inserted = match kind {
         InfillKind::Control => return None,
-        InfillKind::Function => function_lines(infill, language),
+        InfillKind::Function => function_lines(infill, language, settings),
         InfillKind::Import | InfillKind::Statement => vec![first],
     };
     Some(Candidate { position, inserted, kind })
@@ -62,9 +62,9 @@ fn is_repetition(lines: &[Line], position: usize, infill: &Line, settings: &Sett
         || is_like(&lines[position])
 }
 
-/// The lines of the function that `infill` begins with; blank ones are left out.
-fn function_lines(infill: &str, language: &dyn Language) -> Vec<Line> {
+/// The lines of the function that `infill` begins with. The reference leaves blank ones out.
+fn function_lines(infill: &str, language: &dyn Language, settings: &Settings) -> Vec<Line> {
     let len = language.function_len(infill).unwrap_or(infill.len());
-    let lines = infill[..len].split('\n').filter(|line| !line.trim().is_empty());
-    lines.map(Line::written).collect()
+    let lines = infill[..len].trim_end().split('\n').map(Line::written);
+    lines.filter(|line| !(settings.reference_quirks && line.is_blank())).collect()
 }

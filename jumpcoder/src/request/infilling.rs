@@ -15,7 +15,7 @@ use crate::language::{InfillKind, Language};
 use crate::models::{Models, Role};
 use crate::program::line_writer::{LineEnd, LineWriter};
 use crate::program::{Program, common_prefix_len};
-use crate::request::order::{Context, KnownLanguage, Slot};
+use crate::request::order::{Context, Slot};
 
 /// One infill in progress.
 struct Branch {
@@ -36,7 +36,7 @@ struct Question {
 
 /// The stem and the branches.
 pub struct Infilling {
-    language: KnownLanguage,
+    language: &'static dyn Language,
     stem: SequenceId,
     is_stem_running: bool,
     branches: Vec<Branch>,
@@ -46,7 +46,7 @@ pub struct Infilling {
 
 impl Infilling {
     /// No branches yet.
-    pub fn new(language: KnownLanguage, models: &mut Models) -> Self {
+    pub fn new(language: &'static dyn Language, models: &mut Models) -> Self {
         let stem = models.get_mut(Role::Infilling).engine.new_sequence();
         let branches = Vec::new();
         Self { language, stem, is_stem_running: false, branches, allow_functions: false }

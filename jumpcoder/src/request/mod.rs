@@ -17,19 +17,19 @@ use jump_models::Tokenizer;
 use crate::decision::combination::{Candidate, combine};
 use crate::decision::position::critical_positions;
 use crate::event::{CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts};
-use crate::language::InfillKind;
+use crate::language::{InfillKind, Language};
 use crate::models::{Models, Role};
 use crate::program::{KnownScores, Line, Program};
 use crate::request::infilling::Infilling;
 use crate::request::next_line::{NextLine, WrittenLine, scorable};
-use crate::request::order::{Context, KnownLanguage, Slot};
+use crate::request::order::{Context, Slot};
 use crate::request::rescoring::{Attempt, Rescoring};
 use crate::settings::Settings;
 use crate::task::Insertion;
 
 /// What is needed to write a program that jumps.
 struct Jumping {
-    language: KnownLanguage,
+    language: &'static dyn Language,
     infilling: Infilling,
     /// The round's positions, once they are chosen.
     positions: Option<Vec<ChosenPosition>>,
@@ -79,7 +79,7 @@ impl Request {
         program: Program,
         stop: &[String],
         task_key: u64,
-        language: Option<KnownLanguage>,
+        language: Option<&'static dyn Language>,
         models: &mut Models,
     ) -> Self {
         let jumping = language.map(|language| Jumping {

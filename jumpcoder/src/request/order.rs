@@ -2,7 +2,6 @@
 
 use jump_engine::Work;
 
-use crate::language::Language;
 use crate::models::{Models, Role};
 use crate::settings::Settings;
 
@@ -53,6 +52,3 @@ impl Context<'_> {
         self.models.get(role).engine.size().context_len
     }
 }
-
-/// A language that a request was given, if its mode needs one.
-pub type KnownLanguage = &'static dyn Language;

@@ -7,11 +7,11 @@ use jump_engine::Outcome;
 use jump_kernels::mix_key;
 
 use crate::event::{Judge, Round, TokenCounts};
-use crate::language;
+use crate::language::{self, Language};
 use crate::models::{Models, Role};
 use crate::program::Program;
 use crate::request::Request;
-use crate::request::order::{Context, KnownLanguage, Slot};
+use crate::request::order::{Context, Slot};
 use crate::request::perplexity::Perplexities;
 use crate::settings::{Mode, Settings};
 use crate::task::{Insertion, Solution, Task, TaskError};
@@ -58,7 +58,7 @@ impl Writing {
     ///
     /// # Errors
     ///
-    /// An empty or too long prompt, or a language that the mode needs and nobody knows.
+    /// A prompt that is empty or leaves no room, or a language that the mode needs and nobody knows.
     pub fn begin(task: &Task, cx: &mut Context<'_>) -> Result<Self, TaskError> {
         let language = known_language(task, cx.settings)?;
         let model = cx.models.get(Role::Generation);
@@ -68,6 +68,11 @@ impl Writing {
         // One more, for the first token that is generated.
         if prompt_len >= context_len {
             return Err(TaskError::PromptTooLong { prompt_len, context_len });
+        }
+        let (num_lines, max_lines) = (prompt.lines().len(), cx.settings.max_lines);
+        // The reference gives such a prompt back as it is.
+        if num_lines >= max_lines && !cx.settings.reference_quirks {
+            return Err(TaskError::TooManyLines { num_lines, max_lines });
         }
         let task_key = mix_key(&[hash(&task.id), task.sample as u64]);
         let mut request = Request::new(prompt.clone(), &task.stop, task_key, language, cx.models);
@@ -189,7 +194,10 @@ impl Writing {
 }
 
 /// The task's language, if the mode needs one.
-fn known_language(task: &Task, settings: &Settings) -> Result<Option<KnownLanguage>, TaskError> {
+fn known_language(
+    task: &Task,
+    settings: &Settings,
+) -> Result<Option<&'static dyn Language>, TaskError> {
     if settings.mode == Mode::Ar {
         return Ok(None);
     }
