@@ -82,7 +82,7 @@ fn two_models_may_work_together() {
     remove_infilling_tokens(&folder);
     let parts = ["model can't fill in the middle", "--infilling-model", "--mode ar"];
     folder.refused("generate --model model", 2, &parts);
-    let run = folder.run("generate --quiet --model model --mode ar --max-lines 4");
+    let run = folder.run("generate --quiet --model model --mode ar --max-lines 8");
     assert_eq!((run.code, &*run.stderr), (0, ""));
     assert_eq!(example_programs(&folder, "--model model --infilling-model tiny"), embedded);
 }

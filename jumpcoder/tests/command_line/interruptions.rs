@@ -20,7 +20,8 @@ fn without_seconds(mut lines: Vec<Value>) -> Vec<Value> {
 }
 
 fn num_lines(folder: &Folder) -> usize {
-    std::fs::read_to_string(folder.path("out")).unwrap_or_default().matches('\n').count()
+    let bytes = std::fs::read(folder.path("out")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).matches('\n').count()
 }
 
 /// Runs until `num_lines` lines are there, then sends `signal`. Gives the exit code, or `None` if

@@ -13,7 +13,7 @@ const INPUT: &str = concat!(
     "{\"id\": \"é\", \"prompt\": \"def f(x):\\n\\t\"}\n",
     "{\"task_id\": 2, \"prompt\": \"# a\\r\\n\", \"entry_point\": \"f\", \"stop\": [\"\\nx\"]}\n",
 );
-const FAST: &str = "generate --quiet --mode ar --max-lines 2 --max-line-tokens 8 --concurrency 1";
+const FAST: &str = "generate --quiet --mode ar --max-lines 4 --max-line-tokens 8 --concurrency 1";
 
 /// What holds of every run, good or bad.
 fn check_run(run: &Run, what: &str) {

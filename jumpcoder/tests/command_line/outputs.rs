@@ -2,7 +2,7 @@
 
 use super::folder::{Folder, examples};
 
-const FAST: &str = "generate --quiet --input in --mode ar --max-lines 4";
+const FAST: &str = "generate --quiet --input in --mode ar --max-lines 8";
 
 #[test]
 fn finished_files_are_not_overwritten() {
@@ -88,11 +88,11 @@ fn limits_that_nobody_has_are_refused() {
         ("--mode filtered --k 18446744073709551615", &["KV blocks", "--k"]),
     ];
     for (more, parts) in table {
-        let line = format!("generate --quiet --input in --output out --max-lines 4 {more}");
+        let line = format!("generate --quiet --input in --output out --max-lines 8 {more}");
         folder.refused(&line, 2, parts);
         assert!(!folder.path("out").exists(), "{more}: nothing was done");
     }
-    let huge = "--prefill-chunk 18446744073709551615 --max-lines 4 --max-line-tokens \
+    let huge = "--prefill-chunk 18446744073709551615 --max-lines 8 --max-line-tokens \
                 18446744073709551615 --max-context 18446744073709551615 --limit \
                 18446744073709551615 --seed 18446744073709551615 --tau -1e300";
     let run = folder.run(&format!("generate --quiet --input in --output out {huge}"));

@@ -101,6 +101,9 @@ fn what_is_too_long_or_foreign_says_so() {
     assert_eq!(folder.json_lines("out")[0]["solution"], long);
     folder.write("spaces", problem("spaces", &format!("x{}y", " ".repeat(300_000))));
     folder.refused("generate --quiet --input spaces --output out2", 1, &["spaces failed"]);
+    folder.write("lines", problem("lines", &"x = 1\n".repeat(64)));
+    let parts = ["lines failed: the prompt has 64 lines", "raise --max-lines"];
+    folder.refused("generate --quiet --input lines --output out5", 1, &parts);
     folder.write("rust", json!({"id": 1, "prompt": "fn f", "language": "Rust"}).to_string());
     let parts = ["1 failed: the language \"rust\" isn't supported yet", "--mode ar"];
     folder.refused("generate --quiet --input rust --output out3", 1, &parts);
