@@ -50,8 +50,10 @@ impl<B: Backend> Engine<B> {
     ///
     /// A checkpoint that doesn't fit its config, or KV blocks that don't fit the memory limit.
     pub fn new(backend: B, checkpoint: &Checkpoint, size: EngineSize) -> Result<Self, EngineError> {
+        // First of all: a context that doesn't fit into memory has a table that doesn't, either.
+        let layer_bytes = backend.cache_block_bytes(checkpoint.config.attention);
+        check_kv_memory(layer_bytes * checkpoint.config.num_layers, size)?;
         let model = Model::new(backend, checkpoint, size.max_rows, size.context_len)?;
-        check_kv_memory(model.block_bytes(), size)?;
         Ok(Self {
             cache: model.cache(size.num_blocks),
             model,

@@ -118,8 +118,8 @@ impl Generator {
         let identity = identity.map(|c| format!("{} {:016x}", c.name, c.fingerprint()));
         let identity = identity.collect::<Vec<_>>().join(", ");
         let (generates, infills) = num_sequences(&settings);
-        let start = |checkpoint, num_sequences, kv_bytes| {
-            let num_sequences = num_sequences * limits.concurrency;
+        let start = |checkpoint, num_sequences: usize, kv_bytes| {
+            let num_sequences = num_sequences.saturating_mul(limits.concurrency);
             start(checkpoint, num_sequences, limits.max_context, kv_bytes)
         };
         let models = match infilling {
@@ -174,10 +174,12 @@ fn open(model: &ModelChoice) -> Result<Checkpoint, ModelError> {
 /// Sequences that one task holds at most, of G and of I: the program and a fork for each candidate;
 /// the stem and the branches. The two programs of `filtered` are compared when the forks are gone.
 fn num_sequences(settings: &Settings) -> (usize, usize) {
+    // No text has so many lines; it only keeps the sums below in range.
+    let num_positions = settings.num_positions.min(1 << 32);
     match settings.mode {
         Mode::Ar => (1, 0),
-        Mode::Jump => (1 + settings.num_positions, 1 + settings.num_positions),
-        Mode::Filtered => (2 + settings.num_positions, 1 + settings.num_positions),
+        Mode::Jump => (1 + num_positions, 1 + num_positions),
+        Mode::Filtered => (2 + num_positions, 1 + num_positions),
     }
 }
 
@@ -189,7 +191,7 @@ fn start(
     max_kv_bytes: Option<usize>,
 ) -> Result<ReadyModel, EngineError> {
     let context_len = max_context.unwrap_or(usize::MAX).min(checkpoint.config.context_len);
-    let num_blocks = num_sequences * context_len.div_ceil(BLOCK_LEN);
+    let num_blocks = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
     let size = EngineSize { max_rows: MAX_ROWS, context_len, num_blocks, max_kv_bytes };
     let engine = Engine::new(Cpu::new(), &checkpoint, size)?;
     Ok(ReadyModel::new(Box::new(engine), checkpoint))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jump_kernels::TokenId;
 
-use crate::config::generation_end_tokens;
+use crate::config::{check_end_tokens, generation_end_tokens};
 use crate::{FimTemplate, ModelConfig, ModelError, Tokenizer, Weights};
 
 /// What [`Checkpoint::open`] looks for.
@@ -55,14 +55,16 @@ impl Checkpoint {
     ///
     /// A missing or unreadable file, or any that doesn't pass its checks.
     pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        check_directory(directory)?;
         let config = read(directory, "config.json")?;
         let tokenizer = read(directory, "tokenizer.json")?;
-        let generation = std::fs::read_to_string(directory.join("generation_config.json")).ok();
-        let config = String::from_utf8_lossy(&config);
+        let generation = directory.join("generation_config.json").exists();
+        let generation = generation.then(|| read(directory, "generation_config.json"));
+        let generation = generation.transpose()?;
         Self::assemble(
             &directory.display().to_string(),
-            &config,
-            generation.as_deref(),
+            &String::from_utf8_lossy(&config),
+            generation.as_deref().map(String::from_utf8_lossy).as_deref(),
             &tokenizer,
             Weights::open(directory)?,
         )
@@ -75,12 +77,14 @@ impl Checkpoint {
         tokenizer: &[u8],
         weights: Weights,
     ) -> Result<Self, ModelError> {
-        let config = ModelConfig::parse(config, &format!("{name}: config.json"))?;
-        let file = format!("{name}: tokenizer.json");
+        let config = ModelConfig::parse(config, &format!("{name}/config.json"))?;
+        weights.check_fits(&config)?;
+        let file = format!("{name}/tokenizer.json");
         let tokenizer = Tokenizer::parse(tokenizer, &file)?;
         if tokenizer.vocab_len() > config.vocab_len {
             let problem = format!(
-                "has {} tokens, but the model's vocabulary {}: they belong to different models",
+                "has {} tokens, but config.json a vocabulary of {}: they belong to different \
+                 models; copy or download both again",
                 tokenizer.vocab_len(),
                 config.vocab_len
             );
@@ -88,8 +92,10 @@ impl Checkpoint {
         }
         let mut end_tokens = config.end_tokens.clone();
         if let Some(generation) = generation {
-            let file = format!("{name}: generation_config.json");
+            let file = format!("{name}/generation_config.json");
             end_tokens.extend(generation_end_tokens(generation, &file)?);
+            let checked = check_end_tokens(&end_tokens, config.vocab_len);
+            checked.map_err(|problem| ModelError::Config { file, problem })?;
         }
         end_tokens.sort_unstable();
         end_tokens.dedup();
@@ -113,11 +119,23 @@ impl Checkpoint {
     }
 }
 
+/// A wrong path should be told from an incomplete model.
+fn check_directory(path: &Path) -> Result<(), ModelError> {
+    let problem = match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => "is a file",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "isn't there",
+        Err(reason) => return Err(ModelError::Read { path: path.to_owned(), reason }),
+    };
+    let path = path.to_owned();
+    Err(ModelError::NoDirectory { path, problem, expected: EXPECTED_FILES })
+}
+
 fn read(directory: &Path, file: &'static str) -> Result<Vec<u8>, ModelError> {
     let path = directory.join(file);
     if !path.exists() {
         let directory = directory.to_owned();
         return Err(ModelError::MissingFile { directory, file, expected: EXPECTED_FILES });
     }
-    std::fs::read(&path).map_err(|source| ModelError::Read { path, source })
+    std::fs::read(&path).map_err(|reason| ModelError::Read { path, reason })
 }

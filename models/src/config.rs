@@ -11,6 +11,9 @@ const ARCHITECTURES: [&str; 1] = ["LlamaForCausalLM"];
 /// Heads are a multiple of this, so that a vector register never straddles two.
 const HEAD_DIM_MULTIPLE: usize = 16;
 
+/// No model is larger in any direction; products of three such counts fit into 64 bits with ease.
+const MAX_COUNT: usize = 1 << 20;
+
 /// A model's shape. All counts are at least 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
@@ -72,7 +75,7 @@ struct RawRope {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "eos_token_id must be a token id or a list of them")]
 enum OneOrMany {
     One(u32),
     Many(Vec<u32>),
@@ -108,16 +111,23 @@ impl ModelConfig {
     fn from_raw(raw: RawConfig) -> Result<Self, String> {
         let num_heads = raw.num_attention_heads;
         let num_kv_heads = raw.num_key_value_heads.unwrap_or(num_heads);
-        if num_heads == 0 || num_kv_heads == 0 || !num_heads.is_multiple_of(num_kv_heads) {
+        check_count("num_attention_heads", num_heads)?;
+        check_count("num_key_value_heads", num_kv_heads)?;
+        if !num_heads.is_multiple_of(num_kv_heads) {
             return Err(format!(
                 "{num_heads} attention heads can't share {num_kv_heads} key/value heads evenly"
             ));
         }
         let head_dim = raw.head_dim.unwrap_or(raw.hidden_size / num_heads);
-        if head_dim == 0 || !head_dim.is_multiple_of(HEAD_DIM_MULTIPLE) {
+        check_count("head_dim", head_dim)?;
+        if !head_dim.is_multiple_of(HEAD_DIM_MULTIPLE) {
             return Err(format!(
                 "head_dim is {head_dim}; it must be a multiple of {HEAD_DIM_MULTIPLE}"
             ));
+        }
+        let norm_eps = raw.rms_norm_eps;
+        if !(norm_eps > 0.0 && norm_eps < 1.0) {
+            return Err(format!("rms_norm_eps is {norm_eps}; it must lie between 0 and 1"));
         }
         let (rope_theta, rope_factor) = rope(&raw)?;
         let config = Self {
@@ -127,7 +137,7 @@ impl ModelConfig {
             attention: AttentionShape { num_heads, num_kv_heads, head_dim },
             vocab_len: raw.vocab_size,
             context_len: raw.max_position_embeddings,
-            norm_eps: raw.rms_norm_eps,
+            norm_eps,
             rope_theta,
             rope_factor,
             tied_head: raw.tie_word_embeddings,
@@ -143,17 +153,32 @@ impl ModelConfig {
             ("hidden_size", self.hidden_width),
             ("intermediate_size", self.ffn_width),
             ("vocab_size", self.vocab_len),
-            ("max_position_embeddings", self.context_len),
         ];
         for (name, count) in counts {
-            if count == 0 || u32::try_from(count).is_err() {
-                return Err(format!("{name} is {count}"));
-            }
+            check_count(name, count)?;
         }
-        if let Some(end) = self.end_tokens.iter().find(|end| end.0 as usize >= self.vocab_len) {
-            return Err(format!("eos_token_id {} is outside of the vocabulary", end.0));
+        // What a context costs is known later, with the memory.
+        if self.context_len == 0 || u32::try_from(self.context_len).is_err() {
+            return Err(out_of_range("max_position_embeddings", self.context_len));
         }
-        Ok(())
+        check_end_tokens(&self.end_tokens, self.vocab_len)
+    }
+}
+
+fn check_count(name: &str, count: usize) -> Result<(), String> {
+    if (1..=MAX_COUNT).contains(&count) { Ok(()) } else { Err(out_of_range(name, count)) }
+}
+
+fn out_of_range(name: &str, count: usize) -> String {
+    let bound = if count == 0 { "at least 1" } else { "far smaller" };
+    format!("{name} is {count}; it must be {bound}")
+}
+
+/// End tokens must be tokens.
+pub(crate) fn check_end_tokens(tokens: &[TokenId], vocab_len: usize) -> Result<(), String> {
+    match tokens.iter().find(|end| end.0 as usize >= vocab_len) {
+        Some(end) => Err(format!("eos_token_id {} is outside of the {vocab_len} tokens", end.0)),
+        None => Ok(()),
     }
 }
 
@@ -186,8 +211,12 @@ fn check_architecture(text: &str, file: &str) -> Result<(), ModelError> {
         return Ok(());
     }
     Err(ModelError::Architecture {
-        found: found.architectures.join(", "),
-        supported: ARCHITECTURES.join(", "),
+        file: file.to_owned(),
+        found: match found.architectures.as_slice() {
+            [] => "a model that doesn't name its `architectures`".to_owned(),
+            names => format!("the architecture {}", names.join(", ")),
+        },
+        supported: ARCHITECTURES.join(" or "),
     })
 }
 
@@ -217,8 +246,116 @@ fn rope(raw: &RawConfig) -> Result<(f64, f64), String> {
         "linear" => scaling.and_then(|s| s.factor).ok_or("linear rope scaling without a factor")?,
         other => return Err(format!("rope scaling {other:?} isn't supported (linear is)")),
     };
-    if theta.is_finite() && theta > 0.0 && factor.is_finite() && factor > 0.0 {
+    // So that no frequency is above 1, and none becomes infinite.
+    if theta.is_finite() && theta >= 1.0 && factor.is_finite() && factor >= 1.0 {
         return Ok((theta, factor));
     }
-    Err(format!("rope theta {theta} and factor {factor} must be positive"))
+    Err(format!("the rope's theta {theta} and factor {factor} must be at least 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TINY: &str = include_str!("../tiny/config.json");
+
+    fn parse(change: impl FnOnce(&mut Value)) -> Result<ModelConfig, String> {
+        let mut config = serde_json::from_str(TINY).unwrap();
+        change(&mut config);
+        ModelConfig::parse(&config.to_string(), "config").map_err(|error| error.to_string())
+    }
+
+    fn check(field: &str, value: &Value, expected: &str) {
+        let error = parse(|config| config[field] = value.clone()).unwrap_err();
+        let is_clear = error.starts_with("config: ") && error.contains(expected);
+        assert!(is_clear && !error.contains('\n'), "{field} {value}: {error}");
+    }
+
+    #[test]
+    fn refusals() {
+        let table = [
+            (
+                "architectures",
+                json!(["Qwen2ForCausalLM"]),
+                "the architecture Qwen2ForCausalLM isn't",
+            ),
+            ("architectures", json!([]), "a model that doesn't name its `architectures` isn't"),
+            ("architectures", json!("LlamaForCausalLM"), "invalid type: string"),
+            ("num_hidden_layers", json!(0), "num_hidden_layers is 0; it must be at least 1"),
+            ("num_hidden_layers", json!(-1), "invalid value: integer `-1`"),
+            ("hidden_size", json!(1_u64 << 40), "hidden_size is 1099511627776; it must be far"),
+            ("intermediate_size", json!(0), "intermediate_size is 0"),
+            ("vocab_size", json!(0), "vocab_size is 0"),
+            ("vocab_size", json!("many"), "invalid type: string \"many\""),
+            ("max_position_embeddings", json!(0), "max_position_embeddings is 0; it must be at"),
+            ("max_position_embeddings", json!(u64::MAX), "it must be far smaller"),
+            ("num_attention_heads", json!(0), "num_attention_heads is 0"),
+            ("num_key_value_heads", json!(0), "num_key_value_heads is 0"),
+            ("num_key_value_heads", json!(3), "4 attention heads can't share 3 key/value heads"),
+            ("head_dim", json!(0), "head_dim is 0"),
+            ("head_dim", json!(72), "head_dim is 72; it must be a multiple of 16"),
+            ("head_dim", json!(u64::MAX), "head_dim is 18446744073709551615; it must be far"),
+            ("rms_norm_eps", json!(0), "rms_norm_eps is 0; it must lie between 0 and 1"),
+            ("rms_norm_eps", json!(-1e-5), "rms_norm_eps is -0.00001"),
+            ("rope_theta", json!(0), "the rope's theta 0 and factor 1 must be at least 1"),
+            ("rope_scaling", json!({"type": "linear"}), "linear rope scaling without a factor"),
+            ("rope_scaling", json!({"type": "linear", "factor": 0}), "factor 0 must be at least"),
+            ("rope_scaling", json!({"rope_type": "yarn"}), "rope scaling \"yarn\" isn't supported"),
+            ("hidden_act", json!("gelu"), "not supported: hidden_act \"gelu\""),
+            ("attention_bias", json!(true), "not supported: attention_bias"),
+            ("mlp_bias", json!(true), "not supported: mlp_bias"),
+            ("eos_token_id", json!(4096), "eos_token_id 4096 is outside of the 4096 tokens"),
+            ("eos_token_id", json!(-1), "eos_token_id must be a token id or a list of them"),
+            ("eos_token_id", json!([0, "x"]), "eos_token_id must be a token id or a list of them"),
+        ];
+        for (field, value, expected) in table {
+            check(field, &value, expected);
+        }
+    }
+
+    #[test]
+    fn fields_that_may_be_missing() {
+        let required = [
+            "architectures",
+            "num_hidden_layers",
+            "hidden_size",
+            "intermediate_size",
+            "num_attention_heads",
+            "vocab_size",
+            "max_position_embeddings",
+            "rms_norm_eps",
+        ];
+        let whole: Value = serde_json::from_str(TINY).unwrap();
+        for field in whole.as_object().unwrap().keys() {
+            let parsed = parse(|config| drop(config.as_object_mut().unwrap().remove(field)));
+            assert_eq!(parsed.is_err(), required.contains(&&**field), "{field}: {parsed:?}");
+            assert!(parsed.err().is_none_or(|error| error.contains(field.as_str())), "{field}");
+        }
+        let without = |fields: &[&str]| {
+            let keeps = |name: &str| !fields.contains(&name);
+            parse(|config| config.as_object_mut().unwrap().retain(|name, _| keeps(name))).unwrap()
+        };
+        let bare = without(&["num_key_value_heads", "tie_word_embeddings", "eos_token_id"]);
+        assert_eq!(bare.attention.num_kv_heads, bare.attention.num_heads);
+        assert_eq!((bare.tied_head, bare.end_tokens), (None, Vec::new()));
+        assert_eq!(without(&["head_dim"]).attention.head_dim, 64, "hidden_size over the heads");
+    }
+
+    #[test]
+    fn old_and_new_ropes() {
+        let table = [
+            ("rope_scaling", json!(null), (10_000.0, 1.0)),
+            ("rope_scaling", json!({"type": "linear", "factor": 4}), (10_000.0, 4.0)),
+            ("rope_scaling", json!({"rope_type": "default"}), (10_000.0, 1.0)),
+            ("rope_parameters", json!({"rope_type": "default", "rope_theta": 5e5}), (5e5, 1.0)),
+        ];
+        for (field, value, expected) in table {
+            let config = parse(|config| config[field] = value.clone()).unwrap();
+            assert_eq!((config.rope_theta, config.rope_factor), expected, "{field} {value}");
+        }
+        let many = parse(|config| config["eos_token_id"] = json!([0, 4])).unwrap();
+        assert_eq!(many.end_tokens, [TokenId(0), TokenId(4)]);
+    }
 }

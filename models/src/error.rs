@@ -8,12 +8,23 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ModelError {
     /// A file can't be read.
-    #[error("can't read {path}: {source}")]
+    #[error("can't read {path}: {reason}")]
     Read {
         /// The file.
         path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
+        /// What the operating system says. It is not called `source`: whoever prints an error with
+        /// its sources would say it twice.
+        reason: std::io::Error,
+    },
+    /// There is nothing by that name, or a file.
+    #[error("{path} {problem}: a model is `tiny` or the path of a directory with {expected}")]
+    NoDirectory {
+        /// What was named.
+        path: PathBuf,
+        /// What it is instead.
+        problem: &'static str,
+        /// What a complete directory holds.
+        expected: &'static str,
     },
     /// The directory lacks a file.
     #[error("{directory} has no {file}: a model is a directory with {expected}")]
@@ -34,8 +45,10 @@ pub enum ModelError {
         problem: String,
     },
     /// The architecture isn't supported.
-    #[error("the architecture {found:?} isn't supported; supported: {supported}")]
+    #[error("{file}: {found} isn't supported: take a model whose architecture is {supported}")]
     Architecture {
+        /// The file.
+        file: String,
         /// What config.json says.
         found: String,
         /// What it may say.

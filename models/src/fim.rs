@@ -153,4 +153,32 @@ mod tests {
         assert_eq!(spm.stem(&prefix), None);
         assert_eq!(psm.prompt(&[], &[]), tokens(&[1, 2, 3]));
     }
+
+    /// The tiny tokenizer with other names for its infilling tokens.
+    fn tokenizer(names: [&str; 3]) -> Tokenizer {
+        let mut text = include_str!("../tiny/tokenizer.json").to_owned();
+        for (old, new) in ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"].iter().zip(names) {
+            text = text.replace(old, new);
+        }
+        Tokenizer::parse(text.as_bytes(), "file").unwrap()
+    }
+
+    #[test]
+    fn families_are_told_by_their_tokens() {
+        let (psm, spm) = (Some([1, 10, 2, 20, 3]), Some([2, 20, 1, 10, 3]));
+        let table = [
+            (["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"], psm),
+            (["<fim_prefix>", "<fim_suffix>", "<fim_middle>"], psm),
+            (["<fim-prefix>", "<fim-suffix>", "<fim-middle>"], psm),
+            (["<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"], psm),
+            (["<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"], spm),
+            (["<fim_prefix>", "<fim_suffix>", "<|fim_middle|>"], None),
+            (["<a>", "<b>", "<c>"], None),
+        ];
+        for (names, expected) in table {
+            let template = FimTemplate::find(&tokenizer(names));
+            let prompt = template.map(|template| template.prompt(&tokens(&[10]), &tokens(&[20])));
+            assert_eq!(prompt, expected.map(|ids| tokens(&ids)), "{names:?}");
+        }
+    }
 }

@@ -9,8 +9,14 @@ use serde::Deserialize;
 
 use crate::ModelError;
 
+#[cfg(test)]
+mod tests;
+
 /// Lines whose tokens are remembered; the memory is emptied when it is full.
 const MAX_REMEMBERED_LINES: usize = 1 << 16;
+
+/// Ids may have gaps, but a list by id must stay small.
+const MAX_IDS_PER_TOKEN: usize = 16;
 
 /// A tokenizer whose tokens are strings of bytes.
 pub struct Tokenizer {
@@ -51,14 +57,29 @@ impl Tokenizer {
         let mut inner = tokenizers::Tokenizer::from_bytes(text).map_err(|e| {
             problem(format!("not a tokenizer.json of Hugging Face tokenizers: {e}"))
         })?;
+        check_model(&inner).map_err(problem)?;
         inner.set_encode_special_tokens(true);
         let bytes = token_bytes(&inner);
         let blank = bytes.iter().map(|bytes| is_blank(bytes)).collect();
         let bos = bos(&inner);
         let remembered = Mutex::default();
         let mut tokenizer = Self { inner, bytes, blank, bos, by_line: false, remembered };
+        tokenizer.check_round_trip().map_err(problem)?;
         tokenizer.by_line = tokenizer.is_line_by_line();
         Ok(tokenizer)
+    }
+
+    /// Programs are put together from tokens, so the tokens of a text must give the text.
+    fn check_round_trip(&self) -> Result<(), String> {
+        const PROBE: &str = "def Fibonacci(n):\r\n\tπ = 'é日😀'  # 1.50\n\n    return {n: [~π]}\n";
+        let ids = self.encode(PROBE);
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| self.bytes(*id)).copied().collect();
+        // Some put a space in front of every text.
+        if bytes.strip_prefix(b" ").unwrap_or(&bytes) == PROBE.as_bytes() {
+            return Ok(());
+        }
+        let found = String::from_utf8_lossy(&bytes);
+        Err(format!("it changes text: {PROBE:?} becomes {found:?}; is it the right file?"))
     }
 
     /// One more than the largest id.
@@ -224,6 +245,19 @@ fn decoder_kind(text: &[u8]) -> Result<String, String> {
         return Ok("ByteLevel".to_owned());
     }
     Ok(decoder.kind)
+}
+
+/// Checks what encoding and [`token_bytes`] rely on.
+fn check_model(inner: &tokenizers::Tokenizer) -> Result<(), String> {
+    if !matches!(inner.get_model(), tokenizers::ModelWrapper::BPE(_)) {
+        return Err("the model isn't BPE; only byte-level BPE is supported so far".to_owned());
+    }
+    let vocab = inner.get_vocab(true);
+    let max_id = vocab.values().max().copied().unwrap_or_default();
+    if max_id as usize / MAX_IDS_PER_TOKEN > vocab.len() {
+        return Err(format!("an id is {max_id}, but there are only {} tokens", vocab.len()));
+    }
+    Ok(())
 }
 
 /// The token that the post-processor puts in front of a text.

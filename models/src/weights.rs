@@ -13,7 +13,7 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::ModelError;
+use crate::{ModelConfig, ModelError};
 
 enum Bytes {
     Mapped(Mmap),
@@ -107,16 +107,23 @@ impl Weights {
         }
         let file = index.display().to_string();
         let text = std::fs::read_to_string(index)
-            .map_err(|source| ModelError::Read { path: index.to_owned(), source })?;
-        let parsed: Index = serde_json::from_str(&text)
-            .map_err(|e| ModelError::Weights { file: file.clone(), problem: e.to_string() })?;
+            .map_err(|reason| ModelError::Read { path: index.to_owned(), reason })?;
+        let problem = |problem| ModelError::Weights { file: file.clone(), problem };
+        let parsed: Index = serde_json::from_str(&text).map_err(|e| problem(e.to_string()))?;
         let names: BTreeSet<&String> = parsed.weight_map.values().collect();
+        if names.is_empty() {
+            return Err(problem("names no files: copy or download it again".to_owned()));
+        }
+        if let Some(missing) = names.iter().find(|name| !directory.join(name).exists()) {
+            let text = format!("names {missing}, which isn't there: copy or download it too");
+            return Err(problem(text));
+        }
         let shards = names.iter().map(|name| map(&directory.join(name)));
         let weights = Self::from_shards(shards.collect::<Result<_, _>>()?)?;
         for (tensor, shard) in &parsed.weight_map {
             if !weights.tensors.contains_key(tensor) {
-                let problem = format!("names {tensor} in {shard}, which lacks it");
-                return Err(ModelError::Weights { file, problem });
+                let text = format!("names {tensor} in {shard}, which lacks it: copy both again");
+                return Err(problem(text));
             }
         }
         Ok(weights)
@@ -156,27 +163,66 @@ impl Weights {
     ///
     /// No such tensor, another shape, or a dtype that isn't a 16- or 32-bit float.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, ModelError> {
-        let Some(place) = self.tensors.get(name) else {
-            let file = self.shards.first().map_or("the weights", |shard| &shard.file).to_owned();
-            let problem = format!("lacks the tensor {name} {shape:?}; is the download complete?");
-            return Err(ModelError::Weights { file, problem });
-        };
-        let Shard { file, bytes } = &self.shards[place.shard];
-        let problem = |problem| ModelError::Weights { file: file.clone(), problem };
-        if place.shape != shape {
-            return Err(problem(format!(
-                "{name} has the shape {:?}, but config.json asks for {shape:?}",
-                place.shape
-            )));
-        }
+        let place = self.place(name, shape)?;
         self.read.borrow_mut().insert(name.to_owned());
+        let Shard { file, bytes } = &self.shards[place.shard];
         let bytes = &bytes.as_slice()[place.start..place.end];
         match place.dtype {
             Dtype::BF16 => Ok(Tensor::Bf16(cast(bytes))),
             Dtype::F16 => Ok(Tensor::F16(cast(bytes))),
             Dtype::F32 => Ok(Tensor::F32(cast(bytes))),
-            other => Err(problem(format!("{name} is {other:?}; supported: BF16, F16, F32"))),
+            other => Err(ModelError::Weights {
+                file: file.clone(),
+                problem: format!("{name} is {other:?}; take a model in BF16, F16 or F32"),
+            }),
         }
+    }
+
+    fn place(&self, name: &str, shape: &[usize]) -> Result<&TensorPlace, ModelError> {
+        let Some(place) = self.tensors.get(name) else {
+            let file = self.shards.first().map_or("the weights", |shard| &shard.file).to_owned();
+            let problem = format!(
+                "lacks the tensor {name} {shape:?}: the copy is incomplete, or config.json belongs \
+                 to another model"
+            );
+            return Err(ModelError::Weights { file, problem });
+        };
+        if place.shape == shape {
+            return Ok(place);
+        }
+        let file = self.shards[place.shard].file.clone();
+        let problem = format!(
+            "{name} has the shape {:?}, but config.json asks for {shape:?}: they belong to \
+             different models",
+            place.shape
+        );
+        Err(ModelError::Weights { file, problem })
+    }
+
+    /// Compares with the weights whatever memory is sized by, so that a wrong number in
+    /// `config.json` is found before anybody allocates by it.
+    pub(crate) fn check_fits(&self, config: &ModelConfig) -> Result<(), ModelError> {
+        let attention = config.attention;
+        let shapes = [
+            ("embed_tokens", config.vocab_len),
+            ("layers.0.self_attn.q_proj", attention.q_width()),
+            ("layers.0.self_attn.k_proj", attention.kv_width()),
+            ("layers.0.mlp.gate_proj", config.ffn_width),
+        ];
+        for (name, width) in shapes {
+            self.place(&format!("model.{name}.weight"), &[width, config.hidden_width])?;
+        }
+        let layer = |idx: &usize| self.contains(&format!("model.layers.{idx}.mlp.up_proj.weight"));
+        let num_layers = (0..self.tensors.len()).take_while(layer).count();
+        if num_layers == config.num_layers {
+            return Ok(());
+        }
+        let file = self.shards[0].file.clone();
+        let problem = format!(
+            "has {num_layers} layers, but config.json asks for {}: they belong to different models",
+            config.num_layers
+        );
+        Err(ModelError::Weights { file, problem })
     }
 
     /// Checks that every tensor has been read.
@@ -187,7 +233,8 @@ impl Weights {
     pub fn check_all_read(&self) -> Result<(), ModelError> {
         let read = self.read.borrow();
         // Frequencies that old exports stored beside the weights; they follow from the config.
-        let known = |name: &str| name.ends_with("rotary_emb.inv_freq");
+        // A tied head may be stored beside the embedding, which is taken instead.
+        let known = |name: &str| name.ends_with("rotary_emb.inv_freq") || name == "lm_head.weight";
         let unread = self.tensors.keys().filter(|name| !read.contains(*name) && !known(name));
         let unread: Vec<&str> = unread.map(String::as_str).collect();
         if unread.is_empty() {
@@ -196,9 +243,10 @@ impl Weights {
         let file = self.shards[self.tensors[unread[0]].shard].file.clone();
         let shown = unread[..unread.len().min(4)].join(", ");
         let problem = format!(
-            "{} tensors have no place in this architecture ({shown}, …): the weights don't fit \
+            "tensors that this architecture doesn't have: {} ({shown}{}); the weights don't fit \
              config.json",
-            unread.len()
+            unread.len(),
+            if unread.len() > 4 { ", …" } else { "" }
         );
         Err(ModelError::Weights { file, problem })
     }
@@ -219,7 +267,7 @@ impl Weights {
 }
 
 fn map(path: &Path) -> Result<Shard, ModelError> {
-    let read_error = |source| ModelError::Read { path: path.to_owned(), source };
+    let read_error = |reason| ModelError::Read { path: path.to_owned(), reason };
     let file = File::open(path).map_err(read_error)?;
     // SAFETY: the map is only read. Another process that truncates the file meanwhile would end
     // this one with SIGBUS, as with every mapped file; no memory of ours is at stake.

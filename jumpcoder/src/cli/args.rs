@@ -23,7 +23,7 @@ Examples:
       Watch the embedded model write eight small programs.
   jumpcoder generate --input HumanEval.jsonl.gz --output samples.jsonl
       A benchmark. Go on with --resume if it was interrupted.
-  jumpcoder generate --input mbpp.jsonl --model ~/models/CodeLlama-7b --k 5 --tau 0.3
+  jumpcoder generate --model ~/models/deepseek-coder-1.3b-base --max-context 2048 --concurrency 1
       Another model: a folder in Hugging Face layout, which must know fill-in-the-middle.
   jumpcoder generate --input HumanEval.jsonl.gz --output many.jsonl --samples 10 --temperature 0.8
       Ten programs for each problem.
@@ -205,7 +205,7 @@ pub struct AlgorithmArgs {
 #[command(next_help_heading = "Sampling")]
 pub struct SamplingArgs {
     /// Programs for each problem
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = num_samples)]
     pub samples: usize,
     /// Randomness of generated lines; 0 takes the likeliest tokens. Infills are never random
     #[arg(long, value_name = "T", default_value = "0", value_parser = temperature,
@@ -224,7 +224,7 @@ pub struct SamplingArgs {
 #[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
     /// Threads [default: the cores of this machine]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = num_threads)]
     pub threads: Option<usize>,
     /// Programs that are written at the same time [default: 8]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -246,6 +246,21 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(_) => Err("it must be a whole number, at least 1".to_owned()),
     }
+}
+
+/// Each has a stack: more than any machine's cores would only take its memory.
+fn num_threads(text: &str) -> Result<usize, String> {
+    at_most(1024, text)
+}
+
+/// All tasks of a run are in memory.
+fn num_samples(text: &str) -> Result<usize, String> {
+    at_most(100_000, text)
+}
+
+fn at_most(max: usize, text: &str) -> Result<usize, String> {
+    let number = at_least_one(text)?;
+    if number <= max { Ok(number) } else { Err(format!("it must be at most {max}")) }
 }
 
 /// Bytes, from MiB.

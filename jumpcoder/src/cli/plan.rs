@@ -295,6 +295,8 @@ mod tests {
             ("--tau nan", "it must be a finite number"),
             ("--tau inf", "it must be a finite number"),
             ("--threads 0", "it must be at least 1"),
+            ("--threads 1025", "it must be at most 1024"),
+            ("--samples 100001", "it must be at most 100000"),
             ("--samples 0", "it must be at least 1"),
             ("--limit 0", "it must be at least 1"),
             ("--max-lines -1", "unexpected argument '-1'"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::event::Round;
-use crate::output::Existing;
+use crate::output::{Existing, reason};
 use crate::task::{Insertion, Observer, Solution, Task, TaskError};
 
 /// The trace can't be written.
@@ -74,7 +74,7 @@ impl Trace {
             Existing::Resume => options.append(true).create(true),
             Existing::Refuse | Existing::Replace => options.write(true).create(true).truncate(true),
         };
-        let file = options.open(path).map_err(|error| failed(error.to_string()))?;
+        let file = options.open(path).map_err(|error| failed(reason(&error)))?;
         Ok(Self { writer: BufWriter::new(file), path: name, tasks: Vec::new(), failure: None })
     }
 

@@ -320,12 +320,16 @@ fn unwritable(path: &Path, error: &io::Error) -> OutputError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return OutputError::Closed;
     }
-    let reason = match error.kind() {
+    OutputError::Unwritable { path: path.display().to_string(), reason: reason(error) }
+}
+
+/// Why a file can't be written, and what to do where that is known.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::NotFound => "its folder doesn't exist: create it".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder: name a file in it".to_owned(),
         _ => error.to_string(),
-    };
-    OutputError::Unwritable { path: path.display().to_string(), reason }
+    }
 }
 
 /// 16 hexadecimal digits (FNV-1a) that differ where the parts do. They guard against mistakes, not

@@ -58,7 +58,7 @@ impl Writing {
     ///
     /// # Errors
     ///
-    /// A prompt that is empty or leaves no room, or a language that the mode needs and nobody knows.
+    /// A prompt that is empty or leaves no room, or a language that is needed and nobody knows.
     pub fn begin(task: &Task, cx: &mut Context<'_>) -> Result<Self, TaskError> {
         let language = known_language(task, cx.settings)?;
         let model = cx.models.get(Role::Generation);

@@ -1,0 +1,13 @@
+//! What the binary promises to whoever runs it: the programs, the files, the messages, the exit
+//! codes.
+
+#![cfg(unix)]
+
+mod checkpoints;
+mod folder;
+mod interruptions;
+mod model_files;
+mod mutations;
+mod outputs;
+mod problems;
+mod programs;
