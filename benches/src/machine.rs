@@ -74,7 +74,8 @@ impl Machine {
         }
     }
 
-    /// The least time in which `flops` can be done and `weight_bytes` be read, one beside the other.
+    /// The least time in which `flops` can be done and `weight_bytes` be read, one beside the
+    /// other.
     pub fn floor_seconds(&self, flops: f64, weight_bytes: f64) -> f64 {
         (flops / self.flops_per_second).max(weight_bytes / self.weight_bytes_per_second)
     }

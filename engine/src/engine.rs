@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jump_kernels::{Backend, BlockId, TokenId};
-use jump_models::{Checkpoint, KvCache, Model};
+use jump_models::{Checkpoint, KvCache, Model, ModelConfig};
 
 use crate::batch::{Batch, Results};
 use crate::block_pool::BlockPool;
@@ -51,8 +51,7 @@ impl<B: Backend> Engine<B> {
     /// A checkpoint that doesn't fit its config, or KV blocks that don't fit the memory limit.
     pub fn new(backend: B, checkpoint: &Checkpoint, size: EngineSize) -> Result<Self, EngineError> {
         // First of all: a context that doesn't fit into memory has a table that doesn't, either.
-        let layer_bytes = backend.cache_block_bytes(checkpoint.config.attention);
-        check_kv_memory(layer_bytes * checkpoint.config.num_layers, size)?;
+        check_kv_memory(Self::block_bytes(&backend, &checkpoint.config), size)?;
         let model = Model::new(backend, checkpoint, size.max_rows, size.context_len)?;
         Ok(Self {
             cache: model.cache(size.num_blocks),
@@ -64,6 +63,11 @@ impl<B: Backend> Engine<B> {
             copies: Vec::new(),
             pool: BlockPool::new(size.num_blocks),
         })
+    }
+
+    /// Bytes of one KV block in all layers of a model.
+    pub fn block_bytes(backend: &B, config: &ModelConfig) -> usize {
+        backend.cache_block_bytes(config.attention).saturating_mul(config.num_layers)
     }
 
     fn insert(&mut self, sequence: Sequence) -> SequenceId {

@@ -35,7 +35,7 @@ pub enum EngineError {
     /// The memory for keys and values can't hold what was asked for.
     #[error(
         "{num_blocks} KV blocks of {block_bytes} bytes need {needed_mib} MiB, more than the \
-         {limit_mib} MiB allowed: lower --concurrency, --k or --max-context, or raise \
+         {limit_mib} MiB allowed: lower --k or --max-context, or raise \
          --kv-memory-mib"
     )]
     KvMemory {

@@ -23,6 +23,10 @@ const MAX_ROWS: usize = 1024;
 /// Tokens of one order in one step, unless the limits say otherwise.
 const CHUNK_LEN: usize = 256;
 
+/// Tokens of a sequence, unless the limits say otherwise: what the reference allows, and far more
+/// than 64 lines need. Memory is reserved for it.
+const CONTEXT_LEN: usize = 2048;
+
 /// A model that a user names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelChoice {
@@ -52,14 +56,14 @@ impl fmt::Display for ModelChoice {
 /// How much a generator may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Tasks in flight; at least 1.
+    /// Tasks in flight, as far as memory allows; at least 1.
     pub concurrency: usize,
     /// Tokens of a prompt that run in one step.
     pub prefill_chunk: Option<usize>,
     /// Bytes for keys and values, of all models together; by default three quarters of the memory
     /// that is free.
     pub kv_bytes: Option<usize>,
-    /// Tokens of a sequence, if the model's context is more than is needed.
+    /// Tokens of a sequence, at most the model's context; 2,048 by default.
     pub max_context: Option<usize>,
 }
 
@@ -104,36 +108,31 @@ impl Generator {
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
         let jumps = settings.mode != Mode::Ar;
-        let infilling = infilling.filter(|choice| jumps && *choice != model);
-        let chunk_len = limits.prefill_chunk.unwrap_or(CHUNK_LEN);
-        let width = Width { concurrency: limits.concurrency, chunk_len };
-        let kv_bytes = limits.kv_bytes.or_else(free_memory_share);
         let checkpoint = open(model)?;
+        let infilling = infilling.filter(|choice| jumps && *choice != model);
         let infilling = infilling.map(open).transpose()?;
         let infiller = infilling.as_ref().unwrap_or(&checkpoint);
         if jumps && infiller.fim.is_none() {
             return Err(GeneratorError::NoInfilling { model: infiller.name.clone() });
         }
-        let identity = [Some(&checkpoint), infilling.as_ref()].into_iter().flatten();
-        let identity = identity.map(|c| format!("{} {:016x}", c.name, c.fingerprint()));
-        let identity = identity.collect::<Vec<_>>().join(", ");
+        let identity = identity(&checkpoint, infilling.as_ref());
+        let kv_bytes = limits.kv_bytes.or_else(free_memory_share);
         let (generates, infills) = num_sequences(&settings);
-        let start = |checkpoint, num_sequences: usize, kv_bytes| {
-            let num_sequences = num_sequences.saturating_mul(limits.concurrency);
-            start(checkpoint, num_sequences, limits.max_context, kv_bytes)
-        };
-        let models = match infilling {
-            None => {
-                let generation = start(checkpoint, generates + infills, kv_bytes)?;
-                Models { generation, infilling: None }
-            }
+        let plans = match infilling {
+            None => vec![Plan::new(checkpoint, generates + infills, &limits, kv_bytes)],
             Some(infilling) => {
                 let half = kv_bytes.map(|bytes| bytes / 2);
-                let generation = start(checkpoint, generates, half)?;
-                Models { generation, infilling: Some(start(infilling, infills, half)?) }
+                let generation = Plan::new(checkpoint, generates, &limits, half);
+                vec![generation, Plan::new(infilling, infills, &limits, half)]
             }
         };
-        Ok(Self { models, settings, width, identity })
+        let fitting = plans.iter().map(Plan::max_concurrency).min().unwrap_or(1);
+        let concurrency = limits.concurrency.min(fitting);
+        let mut models = plans.into_iter().map(|plan| plan.start(concurrency));
+        let generation = models.next().expect("there is G's plan")?;
+        let models = Models { generation, infilling: models.next().transpose()? };
+        let chunk_len = limits.prefill_chunk.unwrap_or(CHUNK_LEN);
+        Ok(Self { models, settings, width: Width { concurrency, chunk_len }, identity })
     }
 
     /// Text that names the models and their weights.
@@ -183,18 +182,52 @@ fn num_sequences(settings: &Settings) -> (usize, usize) {
     }
 }
 
-/// Every sequence gets blocks for its longest text, so that no task in flight can run out.
-fn start(
+/// A model that is about to be loaded, and how much memory its tasks take.
+struct Plan {
     checkpoint: Checkpoint,
-    num_sequences: usize,
-    max_context: Option<usize>,
-    max_kv_bytes: Option<usize>,
-) -> Result<ReadyModel, EngineError> {
-    let context_len = max_context.unwrap_or(usize::MAX).min(checkpoint.config.context_len);
-    let num_blocks = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
-    let size = EngineSize { max_rows: MAX_ROWS, context_len, num_blocks, max_kv_bytes };
-    let engine = Engine::new(Cpu::new(), &checkpoint, size)?;
-    Ok(ReadyModel::new(Box::new(engine), checkpoint))
+    backend: Cpu,
+    context_len: usize,
+    /// Every sequence gets blocks for its longest text, so that no task in flight can run out.
+    blocks_per_task: usize,
+    kv_bytes: Option<usize>,
+}
+
+impl Plan {
+    fn new(
+        checkpoint: Checkpoint,
+        num_sequences: usize,
+        limits: &Limits,
+        kv_bytes: Option<usize>,
+    ) -> Self {
+        let max_context = limits.max_context.unwrap_or(CONTEXT_LEN);
+        let context_len = max_context.min(checkpoint.config.context_len);
+        let blocks_per_task = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
+        Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes }
+    }
+
+    /// Tasks whose blocks fit into memory together, or 1: the engine then says what is missing.
+    fn max_concurrency(&self) -> usize {
+        let block_bytes = Engine::block_bytes(&self.backend, &self.checkpoint.config);
+        let task_bytes = self.blocks_per_task.saturating_mul(block_bytes);
+        self.kv_bytes.map_or(usize::MAX, |bytes| (bytes / task_bytes).max(1))
+    }
+
+    fn start(self, concurrency: usize) -> Result<ReadyModel, EngineError> {
+        let size = EngineSize {
+            max_rows: MAX_ROWS,
+            context_len: self.context_len,
+            num_blocks: self.blocks_per_task.saturating_mul(concurrency),
+            max_kv_bytes: self.kv_bytes,
+        };
+        let engine = Engine::new(self.backend, &self.checkpoint, size)?;
+        Ok(ReadyModel::new(Box::new(engine), self.checkpoint))
+    }
+}
+
+fn identity(generation: &Checkpoint, infilling: Option<&Checkpoint>) -> String {
+    let checkpoints = [Some(generation), infilling].into_iter().flatten();
+    let names = checkpoints.map(|c| format!("{} {:016x}", c.name, c.fingerprint()));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Three quarters of the memory that is free; `None` where the system doesn't say.

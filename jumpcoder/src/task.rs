@@ -62,8 +62,8 @@ pub enum TaskError {
     EmptyPrompt,
     /// The prompt leaves no room.
     #[error(
-        "the prompt has {prompt_len} tokens, but the model's context is {context_len}: shorten the \
-         prompt or take a model with a longer context"
+        "the prompt has {prompt_len} tokens, but there is room for {context_len}: shorten the \
+         prompt, raise --max-context, or take a model with a longer context"
     )]
     PromptTooLong {
         /// Tokens of the prompt.

@@ -138,11 +138,6 @@ impl<B: Backend> Model<B> {
         &self.backend
     }
 
-    /// Bytes of one block in all layers.
-    pub fn block_bytes(&self) -> usize {
-        self.backend.cache_block_bytes(self.config.attention) * self.config.num_layers
-    }
-
     /// Room for `num_blocks` blocks in every layer.
     pub fn cache(&self, num_blocks: usize) -> KvCache<B> {
         let layer = |_| self.backend.cache(num_blocks, self.config.attention);

@@ -226,16 +226,16 @@ pub struct MachineArgs {
     /// Threads [default: the cores of this machine]
     #[arg(long, value_name = "N", value_parser = num_threads)]
     pub threads: Option<usize>,
-    /// Programs that are written at the same time [default: 8]
+    /// Programs that are written at the same time, as far as memory allows [default: 8]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<usize>,
     /// Tokens of a prompt that are run in one step at most
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub prefill_chunk: Option<usize>,
-    /// Memory for keys and values, in MiB
+    /// Memory for keys and values, in MiB [default: three quarters of what is free]
     #[arg(long, value_name = "MIB", value_parser = mebibytes)]
     pub kv_memory_mib: Option<usize>,
-    /// Longest program in tokens, with its infill [default: what the model can]
+    /// Longest program in tokens, with its infill [default: 2048, or what the model can]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_context: Option<usize>,
 }

@@ -1,7 +1,7 @@
 //! The command `generate`: everything that can be refused is looked at first, then the models are
 //! loaded, then the session runs.
 
-use jumpcoder::generator::Generator;
+use jumpcoder::generator::{Generator, Limits};
 use jumpcoder::listener::trace::Trace;
 use jumpcoder::output::Output;
 use jumpcoder::problem;
@@ -25,12 +25,16 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let stop = interrupt::flag();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.num_threads).build();
     let pool = pool.map_err(Breakdown::from)?;
+    // More than there is to do would only reserve memory.
+    let num_tasks = problems.len().saturating_mul(args.num_samples).max(1);
+    let concurrency = args.limits.concurrency.min(num_tasks);
+    let limits = Limits { concurrency, ..args.limits };
     pool.install(|| {
         let mut generator = Generator::new(
             &args.model,
             args.infilling_model.as_ref(),
             args.settings.clone(),
-            args.limits,
+            limits,
         )
         .map_err(Failure::Model)?;
         let identity = generator.model_identity();

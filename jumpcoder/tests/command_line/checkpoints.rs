@@ -228,10 +228,6 @@ fn damaged_configs() {
         (|f| set(f, "num_hidden_layers", json!(4)), &["has 5 layers, but config.json asks for 4"]),
         (|f| set(f, "eos_token_id", json!(4096)), &["eos_token_id 4096 is outside of the 4096"]),
         (
-            |f| set(f, "max_position_embeddings", json!(1_000_000_000)),
-            &["can't load the model", "KV blocks", "lower --concurrency, --k or --max-context"],
-        ),
-        (
             |f| f.write("model/generation_config.json", "{\"eos_token_id\": \"x\"}"),
             &["model/generation_config.json: eos_token_id must be a token id or a list of them"],
         ),

@@ -95,8 +95,7 @@ fn what_is_too_long_or_foreign_says_so() {
     let folder = Folder::new();
     let long = "x = 1\n".repeat(500);
     folder.write("long", problem("long", &long));
-    let parts =
-        ["long failed: the prompt has", "the model's context is 1024", "shorten the prompt"];
+    let parts = ["long failed: the prompt has", "there is room for 1024", "shorten the prompt"];
     folder.refused("generate --quiet --input long --output out", 1, &parts);
     assert_eq!(folder.json_lines("out")[0]["solution"], long);
     folder.write("spaces", problem("spaces", &format!("x{}y", " ".repeat(300_000))));
