@@ -91,8 +91,9 @@ fn limits_that_nobody_has_are_refused() {
         assert!(!folder.path("out").exists(), "{more}: nothing was done");
     }
     let huge = "--concurrency 18446744073709551615 --prefill-chunk 18446744073709551615 \
-                --max-lines 8 --max-line-tokens 18446744073709551615 --max-context 18446744073709551615 --limit \
-                18446744073709551615 --seed 18446744073709551615 --tau -1e300";
+                --max-lines 8 --max-line-tokens 18446744073709551615 \
+                --max-context 18446744073709551615 --limit 18446744073709551615 --seed \
+                 18446744073709551615 --tau -1e300";
     let run = folder.run(&format!("generate --quiet --input in --output out {huge}"));
     assert_eq!((run.code, &*run.stderr), (0, ""));
 }

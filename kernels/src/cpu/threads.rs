@@ -16,8 +16,8 @@ use rayon::Yield;
 /// streaming weights (`examples/gemm.rs`), where a fork and join takes one or two.
 const MIN_PART_WORK: usize = 32 * 1024;
 
-/// Looks for work in vain after which a thread may sleep: more than the serial pieces of a pass take
-/// (with 500 a jump takes 15 % longer, with 100,000 no less; `jump-benches speed`), and bounded,
+/// Looks for work in vain after which a thread may sleep: longer than the serial pieces of a pass
+/// (with 500 a jump takes 15 % more time, with 100,000 no less; `jump-benches speed`), and bounded,
 /// because on a busy machine the caller may have lost its processor.
 const MAX_IDLE_LOOKS: usize = 5_000;
 
