@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::models::{Models, ReadyModel};
 use crate::scheduler::{Scheduler, Width};
-use crate::settings::{Mode, Settings};
+use crate::settings::{Mode, REFERENCE_CONTEXT_LEN, Settings};
 use crate::task::{Observer, Task};
 
 /// Rows of a step: enough for 64 tasks that decode six tokens each while others prefill.
@@ -23,8 +23,8 @@ const MAX_ROWS: usize = 1024;
 /// Tokens of one order in one step, unless the limits say otherwise.
 const CHUNK_LEN: usize = 256;
 
-/// Tokens of a sequence, unless the limits say otherwise: what the reference allows, and far more
-/// than 64 lines need. Memory is reserved for it.
+/// Tokens of a sequence, unless the limits say otherwise: far more than 64 lines need. Memory is
+/// reserved for it.
 const CONTEXT_LEN: usize = 2048;
 
 /// A model that a user names.
@@ -119,11 +119,13 @@ impl Generator {
         let kv_bytes = limits.kv_bytes.or_else(free_memory_share);
         let (generates, infills) = num_sequences(&settings);
         let plans = match infilling {
-            None => vec![Plan::new(checkpoint, generates + infills, &limits, kv_bytes)],
+            None => {
+                vec![Plan::new(checkpoint, generates + infills, &settings, &limits, kv_bytes)]
+            }
             Some(infilling) => {
                 let half = kv_bytes.map(|bytes| bytes / 2);
-                let generation = Plan::new(checkpoint, generates, &limits, half);
-                vec![generation, Plan::new(infilling, infills, &limits, half)]
+                let generation = Plan::new(checkpoint, generates, &settings, &limits, half);
+                vec![generation, Plan::new(infilling, infills, &settings, &limits, half)]
             }
         };
         let fitting = plans.iter().map(Plan::max_concurrency).min().unwrap_or(1);
@@ -196,11 +198,11 @@ impl Plan {
     fn new(
         checkpoint: Checkpoint,
         num_sequences: usize,
+        settings: &Settings,
         limits: &Limits,
         kv_bytes: Option<usize>,
     ) -> Self {
-        let max_context = limits.max_context.unwrap_or(CONTEXT_LEN);
-        let context_len = max_context.min(checkpoint.config.context_len);
+        let context_len = context_len(&checkpoint, settings, limits);
         let blocks_per_task = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
         Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes }
     }
@@ -222,6 +224,16 @@ impl Plan {
         let engine = Engine::new(self.backend, &self.checkpoint, size)?;
         Ok(ReadyModel::new(Box::new(engine), self.checkpoint))
     }
+}
+
+/// Tokens of a sequence. The reference looks at no model's context: it goes on from 2,048 tokens by
+/// one more line.
+fn context_len(checkpoint: &Checkpoint, settings: &Settings, limits: &Limits) -> usize {
+    if settings.reference_quirks {
+        let longest = REFERENCE_CONTEXT_LEN.saturating_add(settings.max_line_tokens);
+        return limits.max_context.map_or(longest, |max| max.min(longest));
+    }
+    limits.max_context.unwrap_or(CONTEXT_LEN).min(checkpoint.config.context_len)
 }
 
 fn identity(generation: &Checkpoint, infilling: Option<&Checkpoint>) -> String {

@@ -54,6 +54,9 @@ pub struct Settings {
     pub sampling: Option<SamplingSettings>,
 }
 
+/// Tokens of a text that the reference goes on from, whatever its model's context is.
+pub const REFERENCE_CONTEXT_LEN: usize = 2048;
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

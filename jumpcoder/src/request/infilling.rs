@@ -16,6 +16,7 @@ use crate::models::{Models, Role};
 use crate::program::line_writer::{LineEnd, LineWriter};
 use crate::program::{Program, common_prefix_len};
 use crate::request::order::{Context, Slot};
+use crate::settings::REFERENCE_CONTEXT_LEN;
 
 /// One infill in progress.
 struct Branch {
@@ -121,11 +122,12 @@ impl Infilling {
                 |chosen: &ChosenPosition| question(program, chosen.position, &drafts, cx.models);
             positions.iter().map(ask).collect()
         };
+        let max_prompt_len = max_prompt_len(&questions, cx);
         let old = std::mem::take(&mut self.branches);
         let mut sources: Vec<SequenceId> = old.iter().map(|branch| branch.sequence).collect();
         sources.push(self.stem);
         for (branch_idx, question) in questions.into_iter().enumerate() {
-            let branch = begin_branch(branch_idx, question, &sources, counts, cx);
+            let branch = begin_branch(branch_idx, question, &sources, max_prompt_len, counts, cx);
             self.branches.push(branch);
         }
         let engine = &mut cx.models.get_mut(Role::Infilling).engine;
@@ -228,15 +230,25 @@ fn question(
     Question { position, prefix, prompt, draft }
 }
 
+/// Tokens that a prompt may have to be asked. The reference asks none of a round's prompts if one of
+/// them reaches its limit.
+fn max_prompt_len(questions: &[Question], cx: &Context<'_>) -> usize {
+    let is_refused = |question: &Question| question.prompt.len() >= REFERENCE_CONTEXT_LEN;
+    if cx.settings.reference_quirks && questions.iter().any(is_refused) {
+        return 0;
+    }
+    cx.context_len(Role::Infilling)
+}
+
 /// Forks the source that shares most with the prompt and orders the rest of it.
 fn begin_branch(
     branch_idx: usize,
     question: Question,
     sources: &[SequenceId],
+    max_prompt_len: usize,
     counts: &mut TokenCounts,
     cx: &mut Context<'_>,
 ) -> Branch {
-    let context_len = cx.context_len(Role::Infilling);
     let Question { position, prefix, prompt, mut draft } = question;
     let engine = &mut cx.models.get_mut(Role::Infilling).engine;
     let shared = |source: &SequenceId| common_prefix_len(engine.tokens(*source), &prompt);
@@ -248,11 +260,11 @@ fn begin_branch(
         prefix,
         writer: LineWriter::default(),
     };
-    if prompt.len() > context_len {
+    if prompt.len() > max_prompt_len {
         branch.writer.cut();
         return branch;
     }
-    draft.truncate(context_len - prompt.len());
+    draft.truncate(max_prompt_len - prompt.len());
     counts.reused += start;
     counts.infill_prefill += prompt.len() - start;
     counts.verify += draft.len();

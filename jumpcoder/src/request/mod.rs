@@ -132,7 +132,7 @@ impl Request {
     /// Begins the next round, or ends the request if a limit is reached.
     pub fn begin_round(&mut self, cx: &mut Context<'_>) {
         let max_lines = cx.settings.max_lines;
-        let has_room = self.program.ids().len() <= cx.context_len(Role::Generation);
+        let has_room = self.program.ids().len() <= cx.max_program_len();
         if self.program.lines().len() >= max_lines || self.num_rounds >= max_lines || !has_room {
             self.is_finished = true;
             return;

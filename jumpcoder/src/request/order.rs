@@ -3,7 +3,7 @@
 use jump_engine::Work;
 
 use crate::models::{Models, Role};
-use crate::settings::Settings;
+use crate::settings::{REFERENCE_CONTEXT_LEN, Settings};
 
 /// Where in a request an outcome goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,15 @@ impl Context<'_> {
     /// Orders a work.
     pub fn order(&mut self, role: Role, slot: Slot, work: Work) {
         self.orders.push(Order { slot, role, work });
+    }
+
+    /// Tokens that a program may have to go on. The reference has a limit of its own.
+    pub fn max_program_len(&self) -> usize {
+        let context_len = self.context_len(Role::Generation);
+        if self.settings.reference_quirks {
+            return context_len.min(REFERENCE_CONTEXT_LEN);
+        }
+        context_len
     }
 
     /// Tokens that a sequence of this model may have.
