@@ -230,8 +230,8 @@ fn question(
     Question { position, prefix, prompt, draft }
 }
 
-/// Tokens that a prompt may have to be asked. The reference asks none of a round's prompts if one of
-/// them reaches its limit.
+/// Tokens that a prompt may have to be asked. The reference asks none of a round's prompts if one
+/// of them reaches its limit.
 fn max_prompt_len(questions: &[Question], cx: &Context<'_>) -> usize {
     let is_refused = |question: &Question| question.prompt.len() >= REFERENCE_CONTEXT_LEN;
     if cx.settings.reference_quirks && questions.iter().any(is_refused) {
