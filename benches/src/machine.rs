@@ -1,7 +1,7 @@
 //! What the machine can do, measured on the spot: multiply-adds a second and bytes a second. These
 //! are the roof over every other figure.
 //!
-//! * Multiply-adds: every thread chains [`NUM_CHAINS`] registers of f32 fused multiply-adds without
+//! * Multiply-adds: every thread chains several registers of f32 fused multiply-adds without
 //!   touching memory. This is the roof of f32 arithmetic, which the models' kernels use; it is
 //!   independent of them. (The processor's bf16 dot products and tiles would be faster, but sum in
 //!   another order and round the activations.)
