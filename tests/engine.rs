@@ -46,44 +46,50 @@ fn greedy(engine: &mut Engine<Cpu>, prompt: &[TokenId], len: usize) -> Vec<Token
     written
 }
 
-/// Works of every kind over forks of one sequence of `prompt`.
-fn mixed_work(engine: &mut Engine<Cpu>, prompt: &[TokenId]) -> Vec<Work> {
-    let stem = engine.new_sequence();
-    step_one(engine, Work { next: None, ..work(stem, prompt) });
-    let mut works = Vec::new();
-    for (fork_len, kind) in (1..prompt.len()).step_by(3).zip(0..) {
-        let sequence = engine.fork_at(stem, fork_len);
-        let tokens = &prompt[fork_len - 1..];
-        let mut work = work(sequence, tokens);
-        match kind % 4 {
-            0 => work.next = None,
-            1 => work.score = ScoreKind::LogProb,
-            2 => work.next = Some(NextToken { draft_len: tokens.len() / 2, ..NextToken::greedy() }),
-            _ => {}
-        }
-        let targets = tokens[1..].iter().enumerate();
-        work.targets = targets.map(|(after, &token)| ScoreTarget { after, token }).collect();
-        works.push(work);
+/// A work of each kind in turn, on a sequence that holds some of the prompt: what follows there is
+/// different for each, so that a work which saw another's keys and values would give other bits.
+fn work_of_kind(kind: usize, sequence: SequenceId, prompt: &[TokenId]) -> Work {
+    let mut tokens = prompt.to_vec();
+    tokens.rotate_left(kind + 1);
+    let mut work = work(sequence, &tokens);
+    match kind % 4 {
+        0 => work.next = None,
+        1 => work.score = ScoreKind::LogProb,
+        2 => work.next = Some(NextToken { draft_len: tokens.len() / 2, ..NextToken::greedy() }),
+        _ => {}
     }
-    engine.release(stem);
-    works
+    let targets = tokens[1..].iter().enumerate();
+    work.targets = targets.map(|(after, &token)| ScoreTarget { after, token }).collect();
+    work
 }
 
 #[test]
-fn a_mixed_step_gives_what_each_work_gives_alone() {
+fn forks_in_a_mixed_step_give_what_each_gives_alone() {
     let prompt = prompt();
+    let fork_lens: Vec<usize> = (1..prompt.len()).step_by(3).collect();
+    assert!(fork_lens.len() > 5, "forks at many places of a block");
+
     let mut together = engine(512);
-    let works = mixed_work(&mut together, &prompt);
-    assert!(works.len() > 5, "works of every kind");
-    let expected = together.step(&works).expect("it fits");
-    let mut alone = engine(512);
-    let works = mixed_work(&mut alone, &prompt);
-    for (work, expected) in works.into_iter().zip(expected) {
-        let sequence = work.sequence;
-        assert_eq!(step_one(&mut alone, work), expected);
-        alone.release(sequence);
+    let stem = together.new_sequence();
+    step_one(&mut together, Work { next: None, ..work(stem, &prompt) });
+    let forks: Vec<SequenceId> =
+        fork_lens.iter().map(|fork_len| together.fork_at(stem, *fork_len)).collect();
+    let works = forks.iter().enumerate().map(|(kind, fork)| work_of_kind(kind, *fork, &prompt));
+    let found = together.step(&works.collect::<Vec<_>>()).expect("it fits");
+
+    for (kind, (fork_len, found)) in fork_lens.iter().zip(found).enumerate() {
+        let mut alone = engine(64);
+        let sequence = alone.new_sequence();
+        step_one(&mut alone, Work { next: None, ..work(sequence, &prompt[..*fork_len]) });
+        let expected = step_one(&mut alone, work_of_kind(kind, sequence, &prompt));
+        assert_eq!(found, expected, "the fork at {fork_len}");
     }
-    assert_eq!(alone.num_live_blocks(), 0);
+    assert_eq!(together.tokens(stem), prompt, "the stem is as it was");
+    let next = step_one(&mut together, work(stem, &prompt[..1])).next;
+    let mut alone = engine(64);
+    let sequence = alone.new_sequence();
+    let expected = step_one(&mut alone, work(sequence, &[&prompt[..], &prompt[..1]].concat())).next;
+    assert_eq!(next, expected, "so are its keys and values");
 }
 
 #[test]
