@@ -123,16 +123,6 @@ impl<B: Backend> Model<B> {
         })
     }
 
-    /// The model's shape.
-    pub fn config(&self) -> &ModelConfig {
-        &self.config
-    }
-
-    /// Rows that a pass may have.
-    pub fn max_rows(&self) -> usize {
-        self.max_rows
-    }
-
     /// The backend.
     pub fn backend(&self) -> &B {
         &self.backend

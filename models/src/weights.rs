@@ -251,11 +251,6 @@ impl Weights {
         Err(ModelError::Weights { file, problem })
     }
 
-    /// Bytes of all tensors.
-    pub fn num_bytes(&self) -> usize {
-        self.tensors.values().map(|place| place.end - place.start).sum()
-    }
-
     /// The bytes of a small part of every tensor, to tell one checkpoint from another.
     pub(crate) fn fingerprint_parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
         const PART_BYTES: usize = 64;

@@ -31,12 +31,6 @@ impl Rows {
         &self.first(row + 1)[row * self.width..]
     }
 
-    /// One row, to write.
-    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        let start = row * self.width;
-        &mut self.first_mut(row + 1)[start..]
-    }
-
     /// The first `num_rows` rows.
     pub fn first(&self, num_rows: usize) -> &[f32] {
         self.check(num_rows);
