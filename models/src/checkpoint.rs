@@ -5,7 +5,7 @@ use std::path::Path;
 use jump_kernels::TokenId;
 
 use crate::config::{check_end_tokens, generation_end_tokens};
-use crate::{FimTemplate, ModelConfig, ModelError, Tokenizer, Weights};
+use crate::{FimTemplate, ModelConfig, ModelError, ModelShape, Tokenizer, Weights};
 
 /// What [`Checkpoint::open`] looks for.
 pub(crate) const EXPECTED_FILES: &str =
@@ -23,7 +23,7 @@ pub struct Checkpoint {
     pub name: String,
     /// The shape.
     pub config: ModelConfig,
-    /// The weights, still in their file.
+    /// The weights, still in their file, or not yet made.
     pub weights: Weights,
     /// The tokenizer; its ids fit the vocabulary of the config.
     pub tokenizer: Tokenizer,
@@ -70,6 +70,27 @@ impl Checkpoint {
         )
     }
 
+    /// A model of another shape that reads and writes the same tokens: its weights are random, so
+    /// it costs what a real one costs, but means nothing.
+    ///
+    /// The tokenizer, the infilling template and the end tokens stay, so what was recorded with
+    /// `self` can be replayed token for token. For that the vocabulary is made as large as the
+    /// tokenizer's, should the shape's be smaller.
+    ///
+    /// Nothing is made before somebody asks for it. Unlike a file, which at least fitted onto a
+    /// disk, a shape can be larger than any memory: compare [`ModelConfig::weight_bytes`] first.
+    #[must_use]
+    pub fn with_random_weights(self, shape: ModelShape, seed: u64) -> Self {
+        let ModelShape { name, mut config } = shape;
+        let name = format!("{name} (random weights)");
+        let ends = self.end_tokens.iter().map(|end| end.0 as usize + 1);
+        let needed = ends.chain([self.tokenizer.vocab_len()]).max().unwrap_or_default();
+        config.vocab_len = config.vocab_len.max(needed);
+        config.end_tokens.clone_from(&self.end_tokens);
+        let weights = Weights::random(&config, seed, &name);
+        Self { name, config, weights, ..self }
+    }
+
     fn assemble(
         name: &str,
         config: &str,
@@ -104,6 +125,7 @@ impl Checkpoint {
     }
 
     /// A number that tells checkpoints apart by their tensors' names and first bytes (FNV-1a).
+    /// Random weights have no bytes yet; their seed and their config make them what they are.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut absorb = |bytes: &[u8]| {
@@ -114,6 +136,9 @@ impl Checkpoint {
         for (name, part) in self.weights.fingerprint_parts() {
             absorb(name.as_bytes());
             absorb(part);
+        }
+        if let Some(seed) = self.weights.seed() {
+            absorb(format!("{seed} {:?}", self.config).as_bytes());
         }
         hash
     }

@@ -147,6 +147,51 @@ impl ModelConfig {
         Ok(config)
     }
 
+    /// The tensors of a checkpoint of this shape. The head is there unless the config says that it
+    /// is the embedding.
+    pub(crate) fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let (hidden, ffn) = (self.hidden_width, self.ffn_width);
+        let (q, kv) = (self.attention.q_width(), self.attention.kv_width());
+        let parts = [
+            ("input_layernorm", vec![hidden]),
+            ("self_attn.q_proj", vec![q, hidden]),
+            ("self_attn.k_proj", vec![kv, hidden]),
+            ("self_attn.v_proj", vec![kv, hidden]),
+            ("self_attn.o_proj", vec![hidden, q]),
+            ("post_attention_layernorm", vec![hidden]),
+            ("mlp.gate_proj", vec![ffn, hidden]),
+            ("mlp.up_proj", vec![ffn, hidden]),
+            ("mlp.down_proj", vec![hidden, ffn]),
+        ];
+        let layer = |layer_idx: usize| {
+            let parts = parts.iter();
+            parts.map(move |(part, shape)| {
+                (format!("model.layers.{layer_idx}.{part}.weight"), shape.clone())
+            })
+        };
+        let mut tensors = vec![
+            ("model.embed_tokens.weight".to_owned(), vec![self.vocab_len, hidden]),
+            ("model.norm.weight".to_owned(), vec![hidden]),
+        ];
+        if self.tied_head != Some(true) {
+            tensors.push(("lm_head.weight".to_owned(), vec![self.vocab_len, hidden]));
+        }
+        tensors.extend((0..self.num_layers).flat_map(layer));
+        tensors
+    }
+
+    /// Bytes of all weights in bfloat16, whatever a checkpoint stores them in.
+    ///
+    /// A loaded model takes more: the rows of the head (`2 * vocab_len * hidden_width` bytes) are
+    /// there twice, for reading single rows and for multiplying, and loading adds the tensors of
+    /// one layer for as long as they are packed.
+    pub fn weight_bytes(&self) -> usize {
+        // Each product fits, see `MAX_COUNT`; their sum over as many layers need not.
+        let tensors = self.tensors().into_iter();
+        let bytes = tensors.map(|(_, shape)| 2 * shape.iter().product::<usize>());
+        bytes.fold(0, usize::saturating_add)
+    }
+
     fn check_counts(&self) -> Result<(), String> {
         let counts = [
             ("num_hidden_layers", self.num_layers),

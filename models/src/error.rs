@@ -54,6 +54,14 @@ pub enum ModelError {
         /// What it may say.
         supported: String,
     },
+    /// No shape has that name.
+    #[error("there is no shape {name:?}: take {known}, or the path of a Llama's config.json")]
+    UnknownShape {
+        /// What was named.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
     /// The weights are damaged or don't fit the config.
     #[error("{file}: {problem}")]
     Weights {

@@ -4,6 +4,9 @@ use jump_kernels::{Backend, BlockId, Choice, Chosen, Layout, MatrixView, RopeTab
 
 use crate::{Checkpoint, ModelConfig, ModelError};
 
+const EMBEDDING: &str = "model.embed_tokens.weight";
+const HEAD: &str = "lm_head.weight";
+
 /// What is wanted of a pass. Rows are rows of the pass's layout.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -93,24 +96,18 @@ impl<B: Backend> Model<B> {
     ) -> Result<Self, ModelError> {
         let config = checkpoint.config.clone();
         let weights = &checkpoint.weights;
-        let shape = [config.vocab_len, config.hidden_width];
-        let embedding = weights.tensor("model.embed_tokens.weight", &shape)?;
-        let embedding_view = embedding.matrix(shape[0], shape[1]);
-        let is_tied = config.tied_head.unwrap_or(!weights.contains("lm_head.weight"));
-        let (head, head_table) = if is_tied {
-            (backend.matrix(&[embedding_view]), None)
-        } else {
-            let head = weights.tensor("lm_head.weight", &shape)?;
-            let view = head.matrix(shape[0], shape[1]);
-            (backend.matrix(&[view]), Some(backend.table(view)))
-        };
+        let (vocab, hidden) = (config.vocab_len, config.hidden_width);
+        // A tensor that was converted or made is as large as what it becomes: none is kept.
+        let embedding =
+            backend.table(weights.tensor(EMBEDDING, &[vocab, hidden])?.matrix(vocab, hidden));
+        let (head, head_table) = head(&backend, checkpoint)?;
         let layers = (0..config.num_layers).map(|idx| layer(&backend, checkpoint, idx));
         let layers = layers.collect::<Result<_, _>>()?;
-        let final_norm = weights.tensor("model.norm.weight", &[config.hidden_width])?;
+        let final_norm = weights.tensor("model.norm.weight", &[hidden])?;
         let final_norm = backend.vector(final_norm.values());
         weights.check_all_read()?;
         Ok(Self {
-            embedding: backend.table(embedding_view),
+            embedding,
             head_table,
             head,
             final_norm,
@@ -219,6 +216,19 @@ impl<B: Backend> Scratch<B> {
         backend.matmul_gated(&self.normed, num_rows, &layer.gate_up, &mut self.gated);
         backend.matmul_add(&self.gated, num_rows, &layer.down, &mut self.hidden);
     }
+}
+
+/// The head, and its rows if they aren't the embedding's.
+fn head<B: Backend>(
+    backend: &B,
+    checkpoint: &Checkpoint,
+) -> Result<(B::Matrix, Option<B::Table>), ModelError> {
+    let Checkpoint { config, weights, .. } = checkpoint;
+    let is_tied = config.tied_head.unwrap_or(!weights.contains(HEAD));
+    let (vocab, hidden) = (config.vocab_len, config.hidden_width);
+    let tensor = weights.tensor(if is_tied { EMBEDDING } else { HEAD }, &[vocab, hidden])?;
+    let rows = tensor.matrix(vocab, hidden);
+    Ok((backend.matrix(&[rows]), (!is_tied).then(|| backend.table(rows))))
 }
 
 fn layer<B: Backend>(

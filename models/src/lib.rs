@@ -10,6 +10,8 @@ mod config;
 mod error;
 mod fim;
 mod forward;
+mod random;
+mod shapes;
 mod tokenizer;
 mod weights;
 
@@ -18,5 +20,6 @@ pub use config::ModelConfig;
 pub use error::ModelError;
 pub use fim::{FimOrder, FimTemplate};
 pub use forward::{Given, KvCache, Model, Wanted};
+pub use shapes::ModelShape;
 pub use tokenizer::{Encoding, Tokenizer};
 pub use weights::{Tensor, Weights};

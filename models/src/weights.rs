@@ -1,5 +1,5 @@
-//! Weights in safetensors: one file, several with an index, or bytes in the binary. Nothing is
-//! handed out before the whole header has been checked.
+//! Weights in safetensors: one file, several with an index, or bytes in the binary; or none at all,
+//! but random ones. Nothing is handed out before the whole header has been checked.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -13,11 +13,13 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::{ModelConfig, ModelError};
+use crate::{ModelConfig, ModelError, random};
 
 enum Bytes {
     Mapped(Mmap),
     Embedded(&'static [u8]),
+    /// No bytes, but the seed of tensors that are made whenever they are asked for.
+    Random(u64),
 }
 
 impl Bytes {
@@ -25,11 +27,12 @@ impl Bytes {
         match self {
             Self::Mapped(map) => map,
             Self::Embedded(bytes) => bytes,
+            Self::Random(_) => &[],
         }
     }
 }
 
-/// One safetensors file whose header was checked.
+/// One safetensors file whose header was checked, or what stands for it.
 struct Shard {
     file: String,
     bytes: Bytes,
@@ -51,7 +54,7 @@ pub struct Weights {
     read: RefCell<BTreeSet<String>>,
 }
 
-/// The values of one tensor: borrowed from the file where its alignment allows.
+/// The values of one tensor: borrowed from the file where there is one whose alignment allows.
 pub enum Tensor<'a> {
     /// bfloat16.
     Bf16(Cow<'a, [bf16]>),
@@ -138,6 +141,17 @@ impl Weights {
         Self::from_shards(vec![Shard { file: file.to_owned(), bytes: Bytes::Embedded(bytes) }])
     }
 
+    /// Weights of the shape of `config` that mean nothing: a tensor is made when it is asked for,
+    /// from `seed` and its name. `file` names them in errors.
+    pub fn random(config: &ModelConfig, seed: u64, file: &str) -> Self {
+        let place = |(name, shape)| {
+            (name, TensorPlace { shard: 0, dtype: Dtype::BF16, shape, start: 0, end: 0 })
+        };
+        let shards = vec![Shard { file: file.to_owned(), bytes: Bytes::Random(seed) }];
+        let tensors = config.tensors().into_iter().map(place).collect();
+        Self { shards, tensors, read: RefCell::default() }
+    }
+
     fn from_shards(shards: Vec<Shard>) -> Result<Self, ModelError> {
         let mut tensors = BTreeMap::new();
         for (shard, Shard { file, bytes }) in shards.iter().enumerate() {
@@ -166,6 +180,9 @@ impl Weights {
         let place = self.place(name, shape)?;
         self.read.borrow_mut().insert(name.to_owned());
         let Shard { file, bytes } = &self.shards[place.shard];
+        if let Bytes::Random(seed) = bytes {
+            return Ok(Tensor::Bf16(Cow::Owned(random::tensor(*seed, name, shape))));
+        }
         let bytes = &bytes.as_slice()[place.start..place.end];
         match place.dtype {
             Dtype::BF16 => Ok(Tensor::Bf16(cast(bytes))),
@@ -251,7 +268,16 @@ impl Weights {
         Err(ModelError::Weights { file, problem })
     }
 
-    /// The bytes of a small part of every tensor, to tell one checkpoint from another.
+    /// The seed, if the weights are random.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.shards.iter().find_map(|shard| match shard.bytes {
+            Bytes::Random(seed) => Some(seed),
+            Bytes::Mapped(_) | Bytes::Embedded(_) => None,
+        })
+    }
+
+    /// The bytes of a small part of every tensor, to tell one checkpoint from another; none of
+    /// random ones, which the seed tells apart.
     pub(crate) fn fingerprint_parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
         const PART_BYTES: usize = 64;
         self.tensors.iter().map(|(name, place)| {
