@@ -26,7 +26,8 @@ fn prompt() -> Vec<TokenId> {
 fn work(sequence: SequenceId, tokens: &[TokenId]) -> Work {
     let next = Some(NextToken::greedy());
     let tokens = tokens.to_vec();
-    Work { sequence, tokens, targets: Vec::new(), next, score: ScoreKind::Logit }
+    let score = ScoreKind::Logit;
+    Work { sequence, tokens, targets: Vec::new(), next, score, full_head: false }
 }
 
 fn step_one(engine: &mut Engine<Cpu>, work: Work) -> Outcome {
@@ -112,6 +113,31 @@ fn a_draft_keeps_what_the_model_would_have_written() {
         assert_eq!(engine.tokens(sequence), [&prompt[..], &written[..num_right]].concat());
         engine.release(sequence);
     }
+}
+
+#[test]
+fn a_forced_choice_is_followed_and_scored() {
+    let prompt = prompt();
+    let mut engine = engine(64);
+    let [first, second] = greedy(&mut engine, &prompt, 2)[..] else { panic!("two were wanted") };
+    let other = TokenId(first.0 ^ 1);
+    let sequence = engine.new_sequence();
+    let mut forced = work(sequence, &[&prompt[..], &[other, second]].concat());
+    forced.next =
+        Some(NextToken { draft_len: 2, forced: vec![other, first], ..NextToken::greedy() });
+    let next = step_one(&mut engine, forced).next.expect("it was wanted");
+    assert_eq!((next.accepted.len(), next.accepted[0].token), (1, other), "the draft is right");
+    assert_eq!(next.chosen.token, first, "then it is wrong");
+    assert_eq!(engine.tokens(sequence).len(), prompt.len() + 1);
+
+    let scored = engine.new_sequence();
+    let mut target = Work { next: None, ..work(scored, &prompt) };
+    target.targets = vec![ScoreTarget { after: prompt.len() - 1, token: other }];
+    let by_dot_product = step_one(&mut engine, target.clone()).scores;
+    assert_eq!(by_dot_product, [next.accepted[0].score]);
+    target.sequence = engine.new_sequence();
+    target.full_head = true;
+    assert_eq!(step_one(&mut engine, target).scores, by_dot_product, "by the whole head");
 }
 
 #[test]

@@ -51,7 +51,8 @@ fn scores(
         let target =
             |(after, token): &(usize, TokenId)| ScoreTarget { after: after - start, token: *token };
         let targets = in_chunk.map(target).collect();
-        let work = Work { sequence, tokens: chunk.to_vec(), targets, next: None, score };
+        let tokens = chunk.to_vec();
+        let work = Work { sequence, tokens, targets, next: None, score, full_head: false };
         scores.extend(engine.step(&[work]).expect("it fits").remove(0).scores);
     }
     engine.release(sequence);
@@ -101,7 +102,8 @@ fn greedy_ids_are_those_of_transformers() {
         while found.len() < expected.len() && found.last() != Some(&end) {
             let next = Some(NextToken::greedy());
             let score = ScoreKind::Logit;
-            let work = Work { sequence, tokens: run, targets: Vec::new(), next, score };
+            let targets = Vec::new();
+            let work = Work { sequence, tokens: run, targets, next, score, full_head: false };
             let outcome = engine.step(&[work]).expect("it fits").remove(0);
             let token = outcome.next.expect("it was wanted").chosen.token;
             found.push(token);

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use jumpcoder::event::{CandidateReport, Infill, Judge, Round};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
+use jumpcoder::scheduler::Submission;
 use jumpcoder::settings::{Mode, Settings};
 use jumpcoder::task::{Observer, Solution, Task, TaskError};
 use serde::Deserialize;
@@ -97,7 +98,8 @@ fn run(problems: &[GoldenProblem], mode: Mode) -> Recorder {
     };
     let tasks: Vec<Task> = problems.iter().map(task).collect();
     let mut recorder = Recorder::new(tasks.len());
-    generator.run(&tasks, &mut recorder, &AtomicBool::new(false)).expect("no step fails");
+    let tasks = Submission::all(&tasks);
+    generator.run(tasks, &mut recorder, &AtomicBool::new(false)).expect("no step fails");
     assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
     recorder
 }
@@ -133,7 +135,7 @@ fn difference(golden: &GoldenRound, round: &Round) -> Option<String> {
     if round.next_line.trim_end() != golden.next_line.trim_end() || round.ended != golden.ended {
         return Some(format!("next line {:?}, not {:?}", round.next_line, golden.next_line));
     }
-    for Infill { position, text } in &round.infills {
+    for Infill { position, text, .. } in &round.infills {
         let first_line = |text: &str| text.split('\n').next().unwrap_or_default().to_owned();
         let expected = &golden.infills[position];
         if first_line(text) != first_line(expected) {

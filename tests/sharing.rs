@@ -1,18 +1,21 @@
-//! Sharing is invisible: how many tasks are in flight, how prompts are cut into chunks, whether
-//! infills are verified or decoded anew, and on how many threads: none of it changes a program.
+//! Sharing is invisible: how many tasks are in flight, how prompts are cut into chunks, on how many
+//! threads, in how much memory, and what is shared at all: none of it changes a program.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use jumpcoder::event::Round;
+use jump_kernels::ScoreKind;
+use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
+use jumpcoder::mechanism::{Mechanism, Mechanisms};
 use jumpcoder::problem::{self, Source};
+use jumpcoder::scheduler::{RunStats, Submission};
 use jumpcoder::settings::{Mode, SamplingSettings, Settings};
 use jumpcoder::task::{Insertion, Observer, Solution, Task, TaskError};
 
-/// The programs of a run with their insertions, by task.
+/// The programs of a run with their insertions, by task, and the tokens that were run for them.
 #[derive(Default)]
-struct Programs(Vec<(usize, String, Vec<Insertion>)>);
+struct Programs(Vec<(usize, String, Vec<Insertion>)>, TokenCounts);
 
 impl Observer for Programs {
     fn started(&mut self, _task: usize, _lines: &[String]) {}
@@ -22,6 +25,7 @@ impl Observer for Programs {
     fn finished(&mut self, task: usize, result: &Result<Solution, TaskError>) {
         let solution = result.as_ref().expect("the examples can be written");
         self.0.push((task, solution.program.clone(), solution.insertions.clone()));
+        self.1.add(&solution.tokens);
     }
 }
 
@@ -44,17 +48,53 @@ fn tasks(num_samples: usize) -> Vec<Task> {
     problems.flat_map(samples).collect()
 }
 
-fn run(
-    tasks: &[Task],
-    settings: &Settings,
+/// In which way tasks are run.
+#[derive(Clone, Copy, Debug)]
+struct Way {
     concurrency: usize,
     chunk_len: usize,
     num_threads: usize,
-) -> Programs {
-    let limits =
-        Limits { concurrency, prefill_chunk: Some(chunk_len), kv_bytes: None, max_context: None };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build();
-    pool.expect("threads can be made").install(|| run_with(tasks, None, settings, limits))
+    mechanisms: Mechanisms,
+    /// Memory for keys and values.
+    kv_bytes: Option<usize>,
+}
+
+/// One after the other, whole, on one thread, and nothing is shared.
+const ALONE: Way = Way {
+    concurrency: 1,
+    chunk_len: usize::MAX,
+    num_threads: 1,
+    mechanisms: Mechanisms::none(),
+    kv_bytes: None,
+};
+
+/// Many at once, and everything is shared.
+const TOGETHER: Way = Way {
+    concurrency: 7,
+    chunk_len: 64,
+    num_threads: 2,
+    mechanisms: Mechanisms::all(),
+    kv_bytes: None,
+};
+
+/// Tokens of a sequence where memory is limited.
+const SHORT_CONTEXT: usize = 160;
+
+/// As many blocks of 80 KiB as the sequences of one task may need: its program, its stem, and two
+/// branches.
+const LITTLE_MEMORY: usize = (4 * SHORT_CONTEXT / 16) * (80 << 10);
+const MUCH_MEMORY: usize = 32 * LITTLE_MEMORY;
+
+fn run(tasks: &[Task], settings: &Settings, way: Way) -> (Programs, RunStats) {
+    let limits = Limits {
+        concurrency: way.concurrency,
+        prefill_chunk: Some(way.chunk_len),
+        kv_bytes: way.kv_bytes,
+        max_context: way.kv_bytes.map(|_| SHORT_CONTEXT),
+    };
+    let settings = Settings { mechanisms: way.mechanisms, ..settings.clone() };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(way.num_threads).build();
+    pool.expect("threads can be made").install(|| run_with(tasks, None, &settings, limits))
 }
 
 fn run_with(
@@ -62,29 +102,25 @@ fn run_with(
     infilling: Option<&ModelChoice>,
     settings: &Settings,
     limits: Limits,
-) -> Programs {
+) -> (Programs, RunStats) {
     let generator = Generator::new(&ModelChoice::Tiny, infilling, settings.clone(), limits);
     let mut generator = generator.expect("the models load");
     let mut programs = Programs::default();
-    generator.run(tasks, &mut programs, &AtomicBool::new(false)).expect("no step fails");
+    let tasks = Submission::all(tasks);
+    let stats = generator.run(tasks, &mut programs, &AtomicBool::new(false));
     assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
     programs.0.sort_by_key(|(task, ..)| *task);
-    programs
+    (programs, stats.expect("no step fails"))
 }
 
-/// Tasks in flight, tokens of a chunk, threads, and whether infills are verified first.
-type Way = (usize, usize, usize, bool);
-
-/// Runs `tasks` alone, whole, on one thread, and in other ways, and compares.
+/// Runs `tasks` alone and in other ways, and compares.
 fn check(tasks: &[Task], settings: &Settings, ways: &[Way]) -> Programs {
-    let alone = run(tasks, settings, 1, usize::MAX, 1);
+    let (alone, _) = run(tasks, settings, ALONE);
     assert_eq!(alone.0.len(), tasks.len());
-    for &(concurrency, chunk_len, num_threads, speculative_infilling) in ways {
-        let settings = Settings { speculative_infilling, ..settings.clone() };
-        let found = run(tasks, &settings, concurrency, chunk_len, num_threads);
-        let how = format!("{concurrency} at once, chunks of {chunk_len}, {num_threads} threads");
+    for &way in ways {
+        let (found, _) = run(tasks, settings, way);
         for (alone, found) in alone.0.iter().zip(&found.0) {
-            assert_eq!(alone, found, "{how}, speculative {speculative_infilling}");
+            assert_eq!(alone, found, "{way:?}");
         }
     }
     alone
@@ -92,7 +128,11 @@ fn check(tasks: &[Task], settings: &Settings, ways: &[Way]) -> Programs {
 
 #[test]
 fn greedy_programs_are_the_same_however_they_run() {
-    let ways = [(1, 1, 2, true), (7, 3, 1, true), (7, 64, 2, false), (1, usize::MAX, 2, false)];
+    let ways = [
+        Way { concurrency: 1, chunk_len: 1, ..TOGETHER },
+        Way { chunk_len: 3, num_threads: 1, ..TOGETHER },
+        TOGETHER,
+    ];
     let settings = Settings { mode: Mode::Filtered, ..Settings::default() };
     let programs = check(&tasks(1), &settings, &ways);
     let num_insertions: usize = programs.0.iter().map(|(_, _, insertions)| insertions.len()).sum();
@@ -100,14 +140,50 @@ fn greedy_programs_are_the_same_however_they_run() {
 }
 
 #[test]
+fn no_mechanism_changes_a_program() {
+    let without = |mechanism| Mechanisms::all().without(mechanism);
+    let ways = Mechanism::ALL.map(|mechanism| Way { mechanisms: without(mechanism), ..TOGETHER });
+    check(&tasks(1), &Settings::default(), &ways);
+    let ways = ways.map(|way| Way { concurrency: 1, ..way });
+    check(&tasks(1), &Settings { score: ScoreKind::LogProb, ..Settings::default() }, &ways);
+}
+
+#[test]
 fn sampled_programs_are_the_same_however_they_run() {
     let sampling = Some(SamplingSettings { temperature: 0.8, top_p: 0.95, seed: 7 });
     let settings = Settings { sampling, max_lines: 12, ..Settings::default() };
-    let ways = [(7, 64, 2, true), (64, 64, 2, true), (64, 3, 1, false)];
+    let ways = [
+        TOGETHER,
+        Way { concurrency: 64, ..TOGETHER },
+        Way { concurrency: 64, chunk_len: 3, num_threads: 1, ..TOGETHER },
+    ];
     let programs = check(&tasks(8), &settings, &ways);
     let texts = programs.0.iter().map(|(_, text, _)| text);
     let distinct: std::collections::BTreeSet<&String> = texts.collect();
     assert!(distinct.len() > tasks(1).len(), "samples differ from each other");
+}
+
+#[test]
+fn samples_of_a_problem_share_its_prompt() {
+    let sampling = Some(SamplingSettings { temperature: 0.8, top_p: 0.95, seed: 7 });
+    let settings = Settings { sampling, mode: Mode::Ar, max_lines: 12, ..Settings::default() };
+    let prompt_tokens = |num_samples| {
+        let (programs, stats) = run(&tasks(num_samples), &settings, TOGETHER);
+        assert_eq!(programs.0.len(), tasks(num_samples).len());
+        stats.num_rows - programs.1.decode
+    };
+    let (one, eight) = (prompt_tokens(1), prompt_tokens(8));
+    assert!(eight < one + one / 4, "{eight} rows for eight samples, {one} for one");
+}
+
+#[test]
+fn little_memory_only_takes_longer() {
+    let settings = Settings { num_positions: 2, ..Settings::default() };
+    let little = Way { concurrency: 32, kv_bytes: Some(LITTLE_MEMORY), ..TOGETHER };
+    let (programs, stats) = run(&tasks(1), &settings, little);
+    assert!(stats.num_evictions > 0 && stats.num_preemptions > 0, "{stats:?}");
+    let (alone, _) = run(&tasks(1), &settings, Way { kv_bytes: Some(MUCH_MEMORY), ..ALONE });
+    assert_eq!(programs.0, alone.0);
 }
 
 #[test]
@@ -116,6 +192,6 @@ fn an_infilling_model_of_its_own_finds_the_same() {
     let infilling = ModelChoice::Directory(directory);
     let limits = Limits { concurrency: 4, prefill_chunk: None, kv_bytes: None, max_context: None };
     let (tasks, settings) = (tasks(1), Settings::default());
-    let apart = run_with(&tasks, Some(&infilling), &settings, limits);
-    assert_eq!(apart.0, run_with(&tasks, None, &settings, limits).0);
+    let (apart, _) = run_with(&tasks, Some(&infilling), &settings, limits);
+    assert_eq!(apart.0, run_with(&tasks, None, &settings, limits).0.0);
 }

@@ -183,7 +183,8 @@ impl Pass {
 }
 
 fn prefill(sequence: SequenceId, tokens: Vec<TokenId>) -> Work {
-    Work { sequence, tokens, targets: Vec::new(), next: None, score: ScoreKind::Logit }
+    let score = ScoreKind::Logit;
+    Work { sequence, tokens, targets: Vec::new(), next: None, score, full_head: false }
 }
 
 fn texts(criterion: &mut Criterion) {

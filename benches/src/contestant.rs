@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use jump_models::Tokenizer;
 use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
+use jumpcoder::mechanism::{Mechanism, Mechanisms};
+use jumpcoder::scheduler::Submission;
 use jumpcoder::settings::{Mode, Settings};
 use jumpcoder::task::{Observer, Solution, Task, TaskError};
 use serde::Serialize;
@@ -43,7 +45,7 @@ impl Contestant {
     pub fn run(&mut self, tasks: &[Task]) -> Result<(Vec<Solution>, f64)> {
         let mut listener = Listener::new(tasks.len());
         let start = Instant::now();
-        self.generator.run(tasks, &mut listener, &AtomicBool::new(false))?;
+        self.generator.run(Submission::all(tasks), &mut listener, &AtomicBool::new(false))?;
         let seconds = start.elapsed().as_secs_f64();
         Ok((listener.into_solutions()?, seconds))
     }
@@ -61,7 +63,8 @@ pub fn jump() -> Settings {
 
 /// JumpCoder that decodes every infill anew.
 pub fn jump_without_speculation() -> Settings {
-    Settings { speculative_infilling: false, ..Settings::default() }
+    let mechanisms = Mechanisms::all().without(Mechanism::Drafts);
+    Settings { mechanisms, ..Settings::default() }
 }
 
 /// Keeps the solutions.

@@ -10,7 +10,7 @@ use jump_kernels::cpu::Cpu;
 use jump_kernels::{BLOCK_LEN, TokenId};
 use jump_models::{Checkpoint, ModelConfig};
 use jumpcoder::models::{Models, ReadyModel};
-use jumpcoder::scheduler::{Scheduler, Width};
+use jumpcoder::scheduler::{Scheduler, Submission, Width};
 use jumpcoder::settings::Settings;
 use jumpcoder::task::Task;
 use serde::Serialize;
@@ -121,8 +121,16 @@ impl LanguageModel for Counting {
         self.engine.size()
     }
 
-    fn num_live_blocks(&self) -> usize {
-        self.engine.num_live_blocks()
+    fn num_free_blocks(&self) -> usize {
+        self.engine.num_free_blocks()
+    }
+
+    fn num_held_blocks(&self) -> usize {
+        self.engine.num_held_blocks()
+    }
+
+    fn num_blocks_to_append(&self, id: SequenceId, num_tokens: usize) -> usize {
+        self.engine.num_blocks_to_append(id, num_tokens)
     }
 
     fn new_sequence(&mut self) -> SequenceId {
@@ -175,7 +183,7 @@ pub fn count(tasks: &[Task], settings: &Settings, machine: Machine) -> Result<Pa
     let width = Width { concurrency: 1, chunk_len: CHUNK_LEN };
     let mut listener = Listener::new(tasks.len());
     Scheduler::new(&mut models, settings, width).run(
-        tasks,
+        Submission::all(tasks),
         &mut listener,
         &AtomicBool::new(false),
     )?;

@@ -16,13 +16,16 @@ pub struct BlockPool {
     /// Used as a stack: a block that was just freed is still in the processor's cache.
     free: Vec<BlockId>,
     num_holders: Vec<u32>,
+    /// The sum of `num_holders`.
+    num_held: usize,
 }
 
 impl BlockPool {
     /// A pool of `num_blocks` free blocks.
     pub fn new(num_blocks: usize) -> Self {
         let last = u32::try_from(num_blocks).expect("block ids are 32 bits");
-        Self { free: (0..last).rev().map(BlockId).collect(), num_holders: vec![0; num_blocks] }
+        let free = (0..last).rev().map(BlockId).collect();
+        Self { free, num_holders: vec![0; num_blocks], num_held: 0 }
     }
 
     /// All blocks.
@@ -40,12 +43,18 @@ impl BlockPool {
         self.num_blocks() - self.num_free()
     }
 
+    /// Live blocks, each counted once for every holder.
+    pub fn num_held(&self) -> usize {
+        self.num_held
+    }
+
     /// A free block, now with one holder; `None` if there is none.
     pub fn acquire(&mut self) -> Option<BlockId> {
         let block = self.free.pop()?;
         let num_holders = &mut self.num_holders[block.0 as usize];
         assert_eq!(*num_holders, 0, "{block:?} was free and held");
         *num_holders = 1;
+        self.num_held += 1;
         Some(block)
     }
 
@@ -54,6 +63,7 @@ impl BlockPool {
         let num_holders = &mut self.num_holders[block.0 as usize];
         assert!(*num_holders > 0, "{block:?} is free and can't be shared");
         *num_holders += 1;
+        self.num_held += 1;
     }
 
     /// Takes one holder away from a live block.
@@ -61,6 +71,7 @@ impl BlockPool {
         let num_holders = &mut self.num_holders[block.0 as usize];
         assert!(*num_holders > 0, "{block:?} was released more often than held");
         *num_holders -= 1;
+        self.num_held -= 1;
         if *num_holders == 0 {
             self.free.push(block);
         }
@@ -114,7 +125,7 @@ mod tests {
                     _ => {}
                 }
                 let live: std::collections::BTreeSet<_> = holdings.iter().collect();
-                prop_assert_eq!(pool.num_live(), live.len());
+                prop_assert_eq!((pool.num_live(), pool.num_held()), (live.len(), holdings.len()));
                 for block in live {
                     let num_holders = holdings.iter().filter(|held| *held == block).count();
                     prop_assert_eq!(pool.is_shared(*block), num_holders > 1);

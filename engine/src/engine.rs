@@ -1,13 +1,10 @@
 //! The engine: a model, its KV cache, and the sequences in it.
 
-use std::collections::HashSet;
-
 use jump_kernels::{Backend, BlockId, TokenId};
 use jump_models::{Checkpoint, KvCache, Model, ModelConfig};
 
 use crate::batch::{Batch, Results};
-use crate::block_pool::BlockPool;
-use crate::sequence::Sequence;
+use crate::sequences::Sequences;
 use crate::{EngineError, LanguageModel, Outcome, SequenceId, Work};
 
 /// How large an engine is made. Nothing grows after the start.
@@ -23,24 +20,13 @@ pub struct EngineSize {
     pub max_kv_bytes: Option<usize>,
 }
 
-/// A place for a sequence; its generation tells the ids apart that it had.
-#[derive(Default)]
-struct Slot {
-    generation: u32,
-    sequence: Option<Sequence>,
-}
-
 /// A model on a backend, and the sequences that it continues.
 pub struct Engine<B: Backend> {
     model: Model<B>,
     cache: KvCache<B>,
-    size: EngineSize,
-    slots: Vec<Slot>,
-    free_slots: Vec<u32>,
+    sequences: Sequences,
     batch: Batch,
     copies: Vec<(BlockId, BlockId)>,
-    // Dropped after the slots' sequences were given back, see `Drop`.
-    pool: BlockPool,
 }
 
 impl<B: Backend> Engine<B> {
@@ -56,12 +42,9 @@ impl<B: Backend> Engine<B> {
         Ok(Self {
             cache: model.cache(size.num_blocks),
             model,
-            size,
-            slots: Vec::new(),
-            free_slots: Vec::new(),
+            sequences: Sequences::new(size),
             batch: Batch::default(),
             copies: Vec::new(),
-            pool: BlockPool::new(size.num_blocks),
         })
     }
 
@@ -70,59 +53,15 @@ impl<B: Backend> Engine<B> {
         backend.cache_block_bytes(config.attention).saturating_mul(config.num_layers)
     }
 
-    fn insert(&mut self, sequence: Sequence) -> SequenceId {
-        let slot = self.free_slots.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            (self.slots.len() - 1) as u32
-        });
-        let place = &mut self.slots[slot as usize];
-        place.sequence = Some(sequence);
-        SequenceId { slot, generation: place.generation }
-    }
-
-    fn get(&self, id: SequenceId) -> &Sequence {
-        let slot = &self.slots[id.slot as usize];
-        assert_eq!(slot.generation, id.generation, "{id:?} was released");
-        slot.sequence.as_ref().expect("a slot of the id's generation holds a sequence")
-    }
-
-    /// Checks that the step can be done; what it can't do must not be begun.
-    fn check(&self, work: &[Work]) -> Result<(), EngineError> {
-        let mut named = HashSet::new();
-        let (mut rows, mut needed) = (0, 0);
-        for work in work {
-            work.check();
-            assert!(named.insert(work.sequence), "two works of a step name {:?}", work.sequence);
-            let sequence = self.get(work.sequence);
-            let len = sequence.tokens().len() + work.tokens.len();
-            if len > self.size.context_len {
-                return Err(EngineError::TooLong { len, context_len: self.size.context_len });
-            }
-            rows += work.tokens.len();
-            needed += sequence.num_blocks_to_append(work.tokens.len(), &self.pool);
-        }
-        if rows > self.size.max_rows {
-            return Err(EngineError::TooManyRows { rows, max_rows: self.size.max_rows });
-        }
-        let free = self.pool.num_free();
-        if needed > free {
-            let total = self.pool.num_blocks();
-            return Err(EngineError::OutOfBlocks { needed, free, total });
-        }
-        Ok(())
-    }
-
     /// Appends the works' tokens to their sequences and lays them out as rows.
     fn lay_out(&mut self, work: &[Work]) {
-        let Self { batch, copies, pool, slots, .. } = self;
+        let Self { batch, copies, sequences, .. } = self;
         *batch = Batch { layout: std::mem::take(&mut batch.layout), ..Batch::default() };
         batch.layout.clear();
         copies.clear();
         for work in work {
-            let slot = &mut slots[work.sequence.slot as usize];
-            let sequence = slot.sequence.as_mut().expect("checked before");
-            let first_position = sequence.tokens().len();
-            sequence.append(&work.tokens, pool, copies);
+            let sequence = sequences.append(work, copies);
+            let first_position = sequence.tokens().len() - work.tokens.len();
             let first_row = batch.layout.num_rows();
             batch.layout.push(&work.tokens, first_position, sequence.blocks());
             batch.want(work, first_row);
@@ -130,59 +69,45 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-impl Work {
-    fn check(&self) {
-        let num_tokens = self.tokens.len();
-        assert!(num_tokens > 0, "a work has at least one token");
-        assert!(self.targets.iter().all(|target| target.after < num_tokens), "target out of range");
-        assert!(self.targets.is_sorted_by_key(|target| target.after), "targets out of order");
-        if let Some(next) = &self.next {
-            assert!(next.draft_len < num_tokens, "a draft follows at least one token");
-            assert!(next.draft_len == 0 || next.sampling.is_none(), "drafts are verified greedily");
-        }
-    }
-}
-
 impl<B: Backend> LanguageModel for Engine<B> {
     fn size(&self) -> EngineSize {
-        self.size
+        self.sequences.size()
     }
 
-    fn num_live_blocks(&self) -> usize {
-        self.pool.num_live()
+    fn num_free_blocks(&self) -> usize {
+        self.sequences.pool().num_free()
+    }
+
+    fn num_held_blocks(&self) -> usize {
+        self.sequences.pool().num_held()
+    }
+
+    fn num_blocks_to_append(&self, id: SequenceId, num_tokens: usize) -> usize {
+        self.sequences.num_blocks_to_append(id, num_tokens)
     }
 
     fn new_sequence(&mut self) -> SequenceId {
-        self.insert(Sequence::default())
+        self.sequences.add()
     }
 
     fn tokens(&self, id: SequenceId) -> &[TokenId] {
-        self.get(id).tokens()
+        self.sequences.get(id).tokens()
     }
 
     fn fork_at(&mut self, id: SequenceId, len: usize) -> SequenceId {
-        self.get(id);
-        let sequence = self.slots[id.slot as usize].sequence.as_ref().expect("checked above");
-        let fork = sequence.fork_at(len, &mut self.pool);
-        self.insert(fork)
+        self.sequences.fork_at(id, len)
     }
 
     fn truncate(&mut self, id: SequenceId, len: usize) {
-        self.get(id);
-        let sequence = self.slots[id.slot as usize].sequence.as_mut().expect("checked above");
-        sequence.truncate(len, &mut self.pool);
+        self.sequences.truncate(id, len);
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.get(id);
-        let slot = &mut self.slots[id.slot as usize];
-        slot.sequence.take().expect("checked above").release(&mut self.pool);
-        slot.generation += 1;
-        self.free_slots.push(id.slot);
+        self.sequences.release(id);
     }
 
     fn step(&mut self, work: &[Work]) -> Result<Vec<Outcome>, EngineError> {
-        self.check(work)?;
+        self.sequences.check(work)?;
         if work.is_empty() {
             return Ok(Vec::new());
         }
@@ -192,32 +117,9 @@ impl<B: Backend> LanguageModel for Engine<B> {
         let mut results = Results::new(given);
         let outcomes: Vec<_> = work.iter().map(|work| results.take(work)).collect();
         for (work, outcome) in work.iter().zip(&outcomes) {
-            self.drop_rejected(work, outcome);
+            self.sequences.drop_rejected(work, outcome);
         }
         Ok(outcomes)
-    }
-}
-
-impl<B: Backend> Engine<B> {
-    /// Cuts a sequence after the draft's accepted tokens.
-    fn drop_rejected(&mut self, work: &Work, outcome: &Outcome) {
-        let (Some(wanted), Some(next)) = (&work.next, &outcome.next) else { return };
-        let num_rejected = wanted.draft_len - next.accepted.len();
-        if num_rejected > 0 {
-            let len = self.tokens(work.sequence).len() - num_rejected;
-            self.truncate(work.sequence, len);
-        }
-    }
-}
-
-impl<B: Backend> Drop for Engine<B> {
-    fn drop(&mut self) {
-        // An engine that ends takes its sequences with it; the pool then checks the count.
-        for slot in &mut self.slots {
-            if let Some(sequence) = slot.sequence.take() {
-                sequence.release(&mut self.pool);
-            }
-        }
     }
 }
 

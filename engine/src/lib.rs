@@ -10,6 +10,7 @@ mod block_pool;
 mod engine;
 mod error;
 mod sequence;
+mod sequences;
 mod work;
 
 use jump_kernels::TokenId;
@@ -18,6 +19,7 @@ pub use block_pool::BlockPool;
 pub use engine::{Engine, EngineSize};
 pub use error::EngineError;
 pub use sequence::Sequence;
+pub use sequences::Sequences;
 pub use work::{NextOutcome, NextToken, Outcome, ScoreTarget, SequenceId, Work};
 
 /// A language model with a KV cache: what the algorithm needs of one.
@@ -25,8 +27,15 @@ pub trait LanguageModel {
     /// The limits of a step and of a sequence.
     fn size(&self) -> EngineSize;
 
-    /// KV blocks in use.
-    fn num_live_blocks(&self) -> usize;
+    /// KV blocks that no sequence holds.
+    fn num_free_blocks(&self) -> usize;
+
+    /// KV blocks in use, each counted once for every sequence that holds it: what would be in use
+    /// if sequences shared none.
+    fn num_held_blocks(&self) -> usize;
+
+    /// KV blocks that `num_tokens` more tokens of a sequence take at most.
+    fn num_blocks_to_append(&self, id: SequenceId, num_tokens: usize) -> usize;
 
     /// An empty sequence.
     fn new_sequence(&mut self) -> SequenceId;
@@ -49,4 +58,9 @@ pub trait LanguageModel {
     ///
     /// Too many rows, too long a sequence, or too few blocks; nothing has changed then.
     fn step(&mut self, work: &[Work]) -> Result<Vec<Outcome>, EngineError>;
+
+    /// KV blocks in use.
+    fn num_live_blocks(&self) -> usize {
+        self.size().num_blocks - self.num_free_blocks()
+    }
 }

@@ -30,12 +30,15 @@ pub struct NextToken {
     pub banned: Arc<[TokenId]>,
     /// `None` takes the most probable token.
     pub sampling: Option<Sampling>,
+    /// What the model is taken to choose, whatever it would itself, to follow a recorded run: first
+    /// after the token before the draft, then after each of the draft. Beyond them it is free.
+    pub forced: Vec<TokenId>,
 }
 
 impl NextToken {
     /// The most probable token.
     pub fn greedy() -> Self {
-        Self { draft_len: 0, banned: Arc::new([]), sampling: None }
+        Self { draft_len: 0, banned: Arc::new([]), sampling: None, forced: Vec::new() }
     }
 }
 
@@ -53,26 +56,37 @@ pub struct Work {
     pub next: Option<NextToken>,
     /// What a score is.
     pub score: ScoreKind,
+    /// Compute the logits of the whole vocabulary to read one off: the same bits as the one dot
+    /// product, at the head's full price.
+    pub full_head: bool,
 }
 
 impl Work {
-    /// Splits the first `num_tokens` tokens off, as a work of its own that comes first. The draft
-    /// must stay behind with at least one token before it.
+    /// The first `num_tokens` tokens as a work of its own. The draft must stay behind with at least
+    /// one token before it.
     #[must_use]
-    pub fn split_front(&mut self, num_tokens: usize) -> Self {
-        assert!(0 < num_tokens && num_tokens <= self.max_front_len(), "nothing is left to split");
-        let rest = self.tokens.split_off(num_tokens);
-        let num_targets = self.targets.partition_point(|target| target.after < num_tokens);
-        let mut targets = self.targets.split_off(num_targets);
-        for target in &mut targets {
-            target.after -= num_tokens;
-        }
-        let next = self.next.take();
-        let rest = Self { tokens: rest, targets, next, ..*self };
-        std::mem::replace(self, rest)
+    pub fn front(&self, num_tokens: usize) -> Self {
+        assert!(0 < num_tokens && num_tokens <= self.max_front_len(), "nothing is left behind");
+        let num_targets = self.num_targets_in(num_tokens);
+        let targets = self.targets[..num_targets].to_vec();
+        Self { tokens: self.tokens[..num_tokens].to_vec(), targets, next: None, ..*self }
     }
 
-    /// Tokens that [`Work::split_front`] may split off.
+    /// Leaves what remains when [`Work::front`] has been run.
+    pub fn drop_front(&mut self, num_tokens: usize) {
+        assert!(num_tokens <= self.max_front_len(), "nothing is left behind");
+        self.targets.drain(..self.num_targets_in(num_tokens));
+        for target in &mut self.targets {
+            target.after -= num_tokens;
+        }
+        self.tokens.drain(..num_tokens);
+    }
+
+    fn num_targets_in(&self, num_tokens: usize) -> usize {
+        self.targets.partition_point(|target| target.after < num_tokens)
+    }
+
+    /// Tokens that [`Work::front`] may take.
     pub fn max_front_len(&self) -> usize {
         self.tokens.len() - 1 - self.next.as_ref().map_or(0, |next| next.draft_len)
     }

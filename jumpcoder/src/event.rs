@@ -1,9 +1,12 @@
 //! What a run tells while it goes: one event a round, in the order of the rounds.
 
-use serde::Serialize;
+use jump_kernels::TokenId;
+use serde::{Deserialize, Serialize};
+
+use crate::program::line_writer::{LineEnd, LineWriter};
 
 /// A position that was chosen to be infilled.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChosenPosition {
     /// The line before which is inserted.
     pub position: usize,
@@ -12,16 +15,44 @@ pub struct ChosenPosition {
 }
 
 /// What the infilling model found at a position.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Infill {
     /// The line before which it would be inserted.
     pub position: usize,
     /// The text, without what follows its end; empty when nothing is missing.
     pub text: String,
+    /// How it was decoded.
+    pub decoded: Decoded,
+}
+
+/// A text as a model wrote it: its tokens may not be those that the tokenizer would choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decoded {
+    /// The tokens, without the one that ended the whole text.
+    pub tokens: Vec<u32>,
+    /// Why there are no more; `None` if they were never asked for.
+    pub end: Option<LineEnd>,
+}
+
+impl Decoded {
+    /// What a writer has written.
+    pub fn of(writer: &LineWriter) -> Self {
+        let tokens = writer.tokens().iter().map(|chosen| chosen.token.0).collect();
+        Self { tokens, end: writer.end() }
+    }
+
+    /// What the model chose after the first `num_written` tokens, with the token that ended the
+    /// text.
+    pub fn tokens_from(&self, num_written: usize, end_tokens: &[TokenId]) -> Vec<TokenId> {
+        let rest = self.tokens.get(num_written..).unwrap_or_default();
+        let ended = self.end == Some(LineEnd::EndOfText);
+        let end_token = end_tokens.first().copied().filter(|_| ended);
+        rest.iter().copied().map(TokenId).chain(end_token).collect()
+    }
 }
 
 /// Who decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Judge {
     /// The syntax tree: the insertion defines something that was undefined.
@@ -31,7 +62,7 @@ pub enum Judge {
 }
 
 /// A candidate and its verdict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CandidateReport {
     /// The line before which it is inserted.
     pub position: usize,
@@ -49,7 +80,7 @@ pub struct CandidateReport {
 }
 
 /// How a round changed the program.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
 pub enum Change {
     /// The next line was appended.
@@ -74,7 +105,7 @@ pub enum Change {
 
 /// Tokens that were run through a model, by kind, and those that were not because their keys and
 /// values were still there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// The prompt, and text that had to be run again.
     pub prefill: usize,
@@ -90,6 +121,9 @@ pub struct TokenCounts {
     pub rescore: usize,
     /// Tokens of all these prompts and candidates that a fork already held.
     pub reused: usize,
+    /// Of those that were run: drafts that were wrong, lines that an insertion replaced, rounds
+    /// that had to be begun again.
+    pub wasted: usize,
 }
 
 impl TokenCounts {
@@ -102,6 +136,7 @@ impl TokenCounts {
         self.verify += other.verify;
         self.rescore += other.rescore;
         self.reused += other.reused;
+        self.wasted += other.wasted;
     }
 
     /// All tokens that were run.
@@ -116,7 +151,7 @@ impl TokenCounts {
 }
 
 /// One round of one program.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// Counts from 0.
     pub round: usize,
@@ -128,6 +163,8 @@ pub struct Round {
     pub infills: Vec<Infill>,
     /// What the generation model wrote meanwhile.
     pub next_line: String,
+    /// How it was decoded.
+    pub decoded: Decoded,
     /// Did the generation model say that the program has ended?
     pub ended: bool,
     /// The candidates.

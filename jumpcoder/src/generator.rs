@@ -9,13 +9,13 @@ use std::sync::atomic::AtomicBool;
 use jump_engine::{Engine, EngineError, EngineSize};
 use jump_kernels::BLOCK_LEN;
 use jump_kernels::cpu::Cpu;
-use jump_models::{Checkpoint, ModelError};
+use jump_models::{Checkpoint, ModelError, Tokenizer};
 use thiserror::Error;
 
 use crate::models::{Models, ReadyModel};
-use crate::scheduler::{Scheduler, Width};
+use crate::scheduler::{RunStats, Scheduler, Submission, Width};
 use crate::settings::{Mode, REFERENCE_CONTEXT_LEN, Settings};
-use crate::task::{Observer, Task};
+use crate::task::Observer;
 
 /// Rows of a step: enough for 64 tasks that decode six tokens each while others prefill.
 const MAX_ROWS: usize = 1024;
@@ -120,7 +120,8 @@ impl Generator {
         let (generates, infills) = num_sequences(&settings);
         let plans = match infilling {
             None => {
-                vec![Plan::new(checkpoint, generates + infills, &settings, &limits, kv_bytes)]
+                let num_sequences = generates.max(1 + infills);
+                vec![Plan::new(checkpoint, num_sequences, &settings, &limits, kv_bytes)]
             }
             Some(infilling) => {
                 let half = kv_bytes.map(|bytes| bytes / 2);
@@ -128,8 +129,7 @@ impl Generator {
                 vec![generation, Plan::new(infilling, infills, &settings, &limits, half)]
             }
         };
-        let fitting = plans.iter().map(Plan::max_concurrency).min().unwrap_or(1);
-        let concurrency = limits.concurrency.min(fitting);
+        let concurrency = limits.concurrency;
         let mut models = plans.into_iter().map(|plan| plan.start(concurrency));
         let generation = models.next().expect("there is G's plan")?;
         let models = Models { generation, infilling: models.next().transpose()? };
@@ -149,12 +149,24 @@ impl Generator {
     /// A step that failed.
     pub fn run(
         &mut self,
-        tasks: &[Task],
+        tasks: Vec<Submission>,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
-    ) -> Result<(), GeneratorError> {
-        let mut scheduler = Scheduler::new(&mut self.models, &self.settings, self.width);
+    ) -> Result<RunStats, GeneratorError> {
+        let scheduler = Scheduler::new(&mut self.models, &self.settings, self.width);
         Ok(scheduler.run(tasks, observer, stop)?)
+    }
+
+    /// Runs with other mechanisms, or in another mode that needs no more memory, from now on.
+    pub fn change_settings(&mut self, settings: Settings) {
+        assert!(settings.num_positions <= self.settings.num_positions, "memory is for fewer");
+        assert!(self.settings.mode != Mode::Ar || settings.mode == Mode::Ar, "memory is for ar");
+        self.settings = settings;
+    }
+
+    /// Tokenizer of the generation model.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.models.generation.tokenizer
     }
 
     /// KV blocks in use: none while no task is in flight.
@@ -172,15 +184,14 @@ fn open(model: &ModelChoice) -> Result<Checkpoint, ModelError> {
     }
 }
 
-/// Sequences that one task holds at most, of G and of I: the program and a fork for each candidate;
-/// the stem and the branches. The two programs of `filtered` are compared when the forks are gone.
+/// Sequences that one task holds at most at the same time, of G and of I: the program, the stem,
+/// and the branches *or* the candidates, since branches are idle while candidates are judged.
 fn num_sequences(settings: &Settings) -> (usize, usize) {
     // No text has so many lines; it only keeps the sums below in range.
     let num_positions = settings.num_positions.min(1 << 32);
     match settings.mode {
         Mode::Ar => (1, 0),
-        Mode::Jump => (1 + num_positions, 1 + num_positions),
-        Mode::Filtered => (2 + num_positions, 1 + num_positions),
+        Mode::Jump | Mode::Filtered => (1 + num_positions, 1 + num_positions),
     }
 }
 
@@ -189,7 +200,7 @@ struct Plan {
     checkpoint: Checkpoint,
     backend: Cpu,
     context_len: usize,
-    /// Every sequence gets blocks for its longest text, so that no task in flight can run out.
+    /// Blocks that a task needs if its texts become as long as can be: so many there must be.
     blocks_per_task: usize,
     kv_bytes: Option<usize>,
 }
@@ -207,18 +218,16 @@ impl Plan {
         Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes }
     }
 
-    /// Tasks whose blocks fit into memory together, or 1: the engine then says what is missing.
-    fn max_concurrency(&self) -> usize {
-        let block_bytes = Engine::block_bytes(&self.backend, &self.checkpoint.config);
-        let task_bytes = self.blocks_per_task.saturating_mul(block_bytes);
-        self.kv_bytes.map_or(usize::MAX, |bytes| (bytes / task_bytes).max(1))
-    }
-
+    /// Memory for `concurrency` tasks, or as much of it as there is. If that isn't enough for one,
+    /// the engine says what is missing.
     fn start(self, concurrency: usize) -> Result<ReadyModel, EngineError> {
+        let block_bytes = Engine::block_bytes(&self.backend, &self.checkpoint.config);
+        let wanted = self.blocks_per_task.saturating_mul(concurrency);
+        let fitting = self.kv_bytes.map_or(usize::MAX, |bytes| bytes / block_bytes);
         let size = EngineSize {
             max_rows: MAX_ROWS,
             context_len: self.context_len,
-            num_blocks: self.blocks_per_task.saturating_mul(concurrency),
+            num_blocks: wanted.min(fitting).max(self.blocks_per_task),
             max_kv_bytes: self.kv_bytes,
         };
         let engine = Engine::new(self.backend, &self.checkpoint, size)?;

@@ -9,8 +9,10 @@
 pub mod decision;
 pub mod event;
 pub mod generator;
+pub mod idle;
 pub mod language;
 pub mod listener;
+pub mod mechanism;
 pub mod models;
 pub mod output;
 pub mod problem;

@@ -4,10 +4,14 @@ use jump_engine::LanguageModel;
 use jump_kernels::TokenId;
 use jump_models::{Checkpoint, FimTemplate, Tokenizer};
 
+use crate::idle::IdleSequences;
+
 /// A model, ready to run, with what is needed to talk to it.
 pub struct ReadyModel {
     /// The engine.
     pub engine: Box<dyn LanguageModel>,
+    /// Its sequences that nobody works on.
+    pub idle: IdleSequences,
     /// From text to its tokens and back.
     pub tokenizer: Tokenizer,
     /// How to ask it to fill in the middle, if it can.
@@ -20,7 +24,7 @@ impl ReadyModel {
     /// Keeps of `checkpoint` what is needed beside the weights, which `engine` has.
     pub fn new(engine: Box<dyn LanguageModel>, checkpoint: Checkpoint) -> Self {
         let Checkpoint { tokenizer, fim, end_tokens, .. } = checkpoint;
-        Self { engine, tokenizer, fim, end_tokens }
+        Self { engine, idle: IdleSequences::default(), tokenizer, fim, end_tokens }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use jump_kernels::ScoreKind;
 
+use crate::mechanism::{Mechanism, Mechanisms};
+
 /// Which programs are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -46,12 +48,12 @@ pub struct Settings {
     pub infill_prompt: bool,
     /// Are imports and functions judged by the syntax tree? Otherwise by scoring, like the rest.
     pub ast_judge: bool,
-    /// Is the last round's infill verified before it is decoded anew?
-    pub speculative_infilling: bool,
     /// Do what the authors' code does where it differs from the paper's intent.
     pub reference_quirks: bool,
     /// `None` is greedy.
     pub sampling: Option<SamplingSettings>,
+    /// How work is saved.
+    pub mechanisms: Mechanisms,
 }
 
 /// Tokens of a text that the reference goes on from, whatever its model's context is.
@@ -69,9 +71,16 @@ impl Default for Settings {
             infill_comments: false,
             infill_prompt: true,
             ast_judge: true,
-            speculative_infilling: true,
             reference_quirks: false,
             sampling: None,
+            mechanisms: Mechanisms::all(),
         }
+    }
+}
+
+impl Settings {
+    /// Is this mechanism on?
+    pub fn uses(&self, mechanism: Mechanism) -> bool {
+        self.mechanisms.has(mechanism)
     }
 }

@@ -1,6 +1,7 @@
 //! One program to write, and what came of it.
 
-use serde::Serialize;
+use jump_kernels::mix_key;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::{Judge, Round, TokenCounts};
@@ -20,8 +21,27 @@ pub struct Task {
     pub stop: Vec<String>,
 }
 
+impl Task {
+    /// Tells tasks apart, the same in every run: part of the key of every draw.
+    pub fn key(&self) -> u64 {
+        mix_key(&[hash(&self.id), self.sample as u64])
+    }
+
+    /// The same for all tasks that go on from the same prompt.
+    pub fn family(&self) -> u64 {
+        hash(&self.prompt)
+    }
+}
+
+/// FNV-1a: the same in every run and on every machine.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// An insertion that was accepted.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Insertion {
     /// The round, counting from 0.
     pub round: usize,
@@ -90,6 +110,29 @@ pub enum TaskError {
     UnknownLanguage {
         /// The language.
         language: String,
+    },
+    /// Nobody wants it any more.
+    #[error("cancelled")]
+    Cancelled,
+    /// The machine is too small for it.
+    #[error(
+        "it needs {needed} KV blocks at once, but there are {total}: lower --k, --max-context or \
+         the prompt's length, or raise --kv-memory-mib"
+    )]
+    OutOfBlocks {
+        /// Blocks that it needed beside those it held.
+        needed: usize,
+        /// All blocks.
+        total: usize,
+    },
+    /// A recorded run can't be followed.
+    #[error(
+        "round {round} didn't go as recorded: the trace belongs to other problems, settings, or \
+         another tokenizer"
+    )]
+    NotAsRecorded {
+        /// The round.
+        round: usize,
     },
     /// The problem itself could not be read.
     #[error("{0}")]

@@ -87,7 +87,8 @@ fn time_pass(cpu: &Cpu, layers: &[Layer], head: &Matrix, num_rows: usize) -> f64
     let hidden = filled(cpu, num_rows, HIDDEN);
     let [mut qkv, mut x, mut mid] =
         [QKV, HIDDEN, INTERMEDIATE].map(|width| cpu.rows(num_rows, width));
-    let choice = |row| Choice { row, banned: [].into(), sampling: None, score: ScoreKind::Logit };
+    let score = ScoreKind::Logit;
+    let choice = |row| Choice { row, banned: [].into(), sampling: None, forced: None, score };
     let choices: Vec<Choice> = (0..num_rows as u32).map(choice).collect();
     best_time(|| {
         for layer in layers {

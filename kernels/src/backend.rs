@@ -101,6 +101,8 @@ pub struct Choice {
     pub banned: Arc<[TokenId]>,
     /// `None` takes the token of the highest logit (the lowest id among equals).
     pub sampling: Option<Sampling>,
+    /// Takes this token, whatever the logits: for its score, or to follow a recorded run.
+    pub forced: Option<TokenId>,
     /// Which score of the chosen token to give.
     pub score: ScoreKind,
 }

@@ -5,6 +5,7 @@ use jumpcoder::generator::{Generator, Limits};
 use jumpcoder::listener::trace::Trace;
 use jumpcoder::output::Output;
 use jumpcoder::problem;
+use jumpcoder::scheduler::Submission;
 
 use super::ending::{Breakdown, Ending, Failure};
 use super::plan::{HiArgs, Target};
@@ -39,8 +40,9 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
         .map_err(Failure::Model)?;
         let identity = generator.model_identity();
         let session = Session { args, problems: &problems, output, trace, stop: &stop };
-        let report =
-            session.run(&identity, |tasks, observer, stop| generator.run(tasks, observer, stop))?;
+        let report = session.run(&identity, |tasks, observer, stop| {
+            generator.run(Submission::all(tasks), observer, stop).map(drop)
+        })?;
         for message in &report.messages {
             say(message);
         }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use jumpcoder::generator::{Limits, ModelChoice};
+use jumpcoder::mechanism::{Mechanism, Mechanisms};
 use jumpcoder::output::{self, Existing};
 use jumpcoder::problem::Source;
 use jumpcoder::settings::{Mode, SamplingSettings, Settings};
@@ -137,7 +138,7 @@ impl HiArgs {
             infill_comments,
             infill_prompt,
             ast_judge,
-            speculative_infilling: _, // It changes the way, never the program.
+            mechanisms: _, // They change the way, never the program.
             reference_quirks,
             sampling,
         } = &self.settings;
@@ -228,9 +229,13 @@ fn settings(args: &AlgorithmArgs, sampling: Option<SamplingSettings>) -> Setting
         infill_comments: args.infill_comments,
         infill_prompt: !args.no_infill_prompt,
         ast_judge: !args.no_ast_judge,
-        speculative_infilling: !args.no_speculative,
         reference_quirks: args.reference_quirks,
         sampling,
+        mechanisms: if args.no_speculative {
+            Mechanisms::all().without(Mechanism::Drafts)
+        } else {
+            Mechanisms::all()
+        },
     }
 }
 

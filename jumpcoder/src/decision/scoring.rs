@@ -29,11 +29,23 @@ impl Walk {
         threshold: f64,
     ) {
         assert_eq!(before.len(), after.len(), "the same lines");
-        for line in self.deltas.len()..num_known {
+        let delta = |line: usize| comparable(before[line], after[line]);
+        self.go_on_over((self.deltas.len()..num_known).map(delta), threshold);
+    }
+
+    /// Walks on over lines whose improvements were recorded: those of the first `num_known`.
+    pub fn follow(&mut self, recorded: &[Option<f64>], num_known: usize, threshold: f64) {
+        let known = &recorded[..recorded.len().min(num_known)];
+        let rest = known.get(self.deltas.len()..).unwrap_or_default();
+        self.go_on_over(rest.iter().copied(), threshold);
+    }
+
+    fn go_on_over(&mut self, deltas: impl Iterator<Item = Option<f64>>, threshold: f64) {
+        for delta in deltas {
             if self.has_ended {
                 return;
             }
-            let delta = comparable(before[line], after[line]);
+            let line = self.deltas.len();
             self.deltas.push(delta);
             match delta {
                 Some(delta) if delta >= threshold => {

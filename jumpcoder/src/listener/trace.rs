@@ -138,7 +138,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::event::{Change, Judge, TokenCounts};
+    use crate::event::{Change, Decoded, Judge, TokenCounts};
 
     fn task(id: &str) -> Task {
         Task {
@@ -157,6 +157,7 @@ mod tests {
             positions: Vec::new(),
             infills: Vec::new(),
             next_line: "b\n".to_owned(),
+            decoded: Decoded::default(),
             ended: false,
             candidates: Vec::new(),
             change: Change::Insert {

@@ -207,7 +207,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::TokenCounts;
+    use crate::event::{Decoded, TokenCounts};
 
     fn round(change: Change) -> Round {
         Round {
@@ -216,6 +216,7 @@ mod tests {
             positions: Vec::new(),
             infills: Vec::new(),
             next_line: String::new(),
+            decoded: Decoded::default(),
             ended: false,
             candidates: Vec::new(),
             change,

@@ -2,9 +2,11 @@
 
 use jump_kernels::{Chosen, TokenId};
 use jump_models::Tokenizer;
+use serde::{Deserialize, Serialize};
 
 /// Why no more tokens are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LineEnd {
     /// The text is complete.
     Complete,

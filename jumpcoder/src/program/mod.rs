@@ -65,15 +65,15 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program that a prompt is; nothing is scored yet. `None` if the prompt is blank.
-    pub fn from_prompt(prompt: &str, tokenizer: &Tokenizer) -> Option<Self> {
+    /// The program that a prompt is, with what is `known` of it. `None` if the prompt is blank.
+    pub fn from_prompt(prompt: &str, tokenizer: &Tokenizer, known: &KnownScores) -> Option<Self> {
         let prompt = prompt.trim_end();
         if prompt.is_empty() {
             return None;
         }
         let lines = prompt.split('\n');
         let lines = lines.map(|line| Line { text: format!("{line}\n"), is_prompt: true });
-        Some(Self::new(lines.collect(), tokenizer, &KnownScores::default()))
+        Some(Self::new(lines.collect(), tokenizer, known))
     }
 
     /// A program of these lines; as long as its tokens are those of `known`, it has their scores.

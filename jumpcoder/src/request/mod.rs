@@ -9,6 +9,7 @@ mod perplexity;
 mod rescoring;
 pub mod writing;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jump_engine::Outcome;
@@ -17,10 +18,12 @@ use jump_models::Tokenizer;
 use crate::decision::combination::{Candidate, combine};
 use crate::decision::position::critical_positions;
 use crate::event::{CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts};
+use crate::idle::Owner;
 use crate::language::{InfillKind, Language};
+use crate::mechanism::Mechanism;
 use crate::models::{Models, Role};
 use crate::program::{KnownScores, Line, Program};
-use crate::request::infilling::Infilling;
+use crate::request::infilling::{Gaps, Infilling};
 use crate::request::next_line::{NextLine, WrittenLine, scorable};
 use crate::request::order::{Context, Slot};
 use crate::request::rescoring::{Attempt, Rescoring};
@@ -47,6 +50,8 @@ struct RoundState {
     tokens: TokenCounts,
     infills: Vec<Infill>,
     reports: Vec<CandidateReport>,
+    /// The program with the next line, once that is written and if it belongs to it.
+    appended: Option<Program>,
 }
 
 impl RoundState {
@@ -56,8 +61,27 @@ impl RoundState {
             tokens: TokenCounts::default(),
             infills: Vec::new(),
             reports: Vec::new(),
+            appended: None,
         }
     }
+}
+
+/// What a request goes on from.
+pub struct Beginning<'a> {
+    /// The program; its scores may be known.
+    pub program: Program,
+    /// See [`Task::stop`](crate::task::Task::stop).
+    pub stop: &'a [String],
+    /// Part of the key of every draw.
+    pub task_key: u64,
+    /// The program jumps if it has one.
+    pub language: Option<&'static dyn Language>,
+    /// Whose sequences they are.
+    pub owner: Owner,
+    /// Do others of the family go on from the same prompt?
+    pub has_kin: bool,
+    /// The rounds of a recorded run, to do as they did.
+    pub recorded: Option<Arc<[Round]>>,
 }
 
 /// A program on its way.
@@ -70,21 +94,21 @@ pub struct Request {
     num_rounds: usize,
     insertions: Vec<Insertion>,
     tokens: TokenCounts,
+    owner: Owner,
+    has_kin: bool,
+    recorded: Option<Arc<[Round]>>,
     is_finished: bool,
 }
 
 impl Request {
-    /// A request that goes on from `program`; it jumps if it is given a language.
-    pub fn new(
-        program: Program,
-        stop: &[String],
-        task_key: u64,
-        language: Option<&'static dyn Language>,
-        models: &mut Models,
-    ) -> Self {
+    /// A request that goes on from a program.
+    pub fn new(beginning: Beginning<'_>, models: &mut Models) -> Self {
+        let Beginning { program, stop, task_key, language, owner, has_kin, recorded } = beginning;
+        let mut new_sequence = |role| models.get_mut(role).engine.new_sequence();
+        let next_line = NextLine::new(owner, new_sequence(Role::Generation), task_key);
         let jumping = language.map(|language| Jumping {
             language,
-            infilling: Infilling::new(language, models),
+            infilling: Infilling::new(language, owner, new_sequence(Role::Infilling)),
             positions: None,
             has_begun: false,
             has_undefined: false,
@@ -94,12 +118,15 @@ impl Request {
         Self {
             program,
             stop: stop.to_vec(),
-            next_line: NextLine::new(models, task_key),
+            next_line,
             jumping,
             round: RoundState::new(),
             num_rounds: 0,
             insertions: Vec::new(),
             tokens: TokenCounts::default(),
+            owner,
+            has_kin,
+            recorded,
             is_finished: false,
         }
     }
@@ -129,15 +156,25 @@ impl Request {
         self.is_finished
     }
 
+    /// Is the outcome of this order still wanted? It isn't if an insertion came between.
+    pub fn wants(&self, slot: Slot) -> bool {
+        !matches!(slot, Slot::NextLine(_)) || slot == self.next_line.slot()
+    }
+
     /// Begins the next round, or ends the request if a limit is reached.
     pub fn begin_round(&mut self, cx: &mut Context<'_>) {
-        let max_lines = cx.settings.max_lines;
-        let has_room = self.program.ids().len() <= cx.max_program_len();
-        if self.program.lines().len() >= max_lines || self.num_rounds >= max_lines || !has_room {
+        if !self.may_go_on(&self.program, self.num_rounds, cx) {
             self.is_finished = true;
             return;
         }
         self.round = RoundState::new();
+        if let Some(rounds) = &self.recorded {
+            let decoded = |round: usize| rounds.get(round).map(|round| round.decoded.clone());
+            let is_appended = |round: &Round| matches!(round.change, Change::Append { .. });
+            let goes_on = rounds.get(self.num_rounds).is_some_and(is_appended);
+            let next = decoded(self.num_rounds + 1).filter(|_| goes_on);
+            self.next_line.follow(decoded(self.num_rounds), next);
+        }
         self.next_line.begin(&self.program, &mut self.round.tokens, cx);
         if let Some(jumping) = &mut self.jumping {
             jumping.look_at(&self.program);
@@ -146,12 +183,21 @@ impl Request {
         self.begin_branches(cx);
     }
 
-    /// Takes the outcome of an order. Gives the report of the round if that ended it; the next
+    /// Does a round follow with this program, after so many?
+    fn may_go_on(&self, program: &Program, num_rounds: usize, cx: &Context<'_>) -> bool {
+        let max_lines = cx.settings.max_lines;
+        let has_room = program.ids().len() <= cx.max_program_len();
+        program.lines().len() < max_lines && num_rounds < max_lines && has_room
+    }
+
+    /// Takes the outcome of an order. Gives the reports of the rounds that ended with it; the next
     /// round, if any, has begun then.
-    pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Option<Round> {
+    pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Vec<Round> {
         let counts = &mut self.round.tokens;
         match (slot, &mut self.jumping) {
-            (Slot::NextLine, _) => self.next_line.absorb(outcome, &mut self.program, counts, cx),
+            (Slot::NextLine(_), _) => {
+                self.next_line.absorb(outcome, &mut self.program, counts, cx);
+            }
             (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
             (Slot::Branch(idx), Some(jumping)) => {
                 jumping.infilling.absorb(idx, outcome, counts, cx);
@@ -161,28 +207,70 @@ impl Request {
             }
             (slot, _) => panic!("the request has nothing under way at {slot:?}"),
         }
+        self.keep_prompt(slot, cx);
+        self.look_ahead(cx);
         self.go_on(cx)
     }
 
     /// Goes on as far as the outcomes so far allow.
-    fn go_on(&mut self, cx: &mut Context<'_>) -> Option<Round> {
-        self.begin_branches(cx);
-        if !self.has_written() {
-            return None;
+    pub fn go_on(&mut self, cx: &mut Context<'_>) -> Vec<Round> {
+        let mut ended = Vec::new();
+        while !self.is_finished {
+            self.begin_branches(cx);
+            if !self.has_written() {
+                break;
+            }
+            if self.jumping.as_ref().is_some_and(|jumping| jumping.rescoring.is_none()) {
+                self.begin_judging(cx);
+            }
+            let is_judged =
+                |jumping: &Jumping| jumping.rescoring.as_ref().is_none_or(Rescoring::is_finished);
+            if !self.jumping.as_ref().is_none_or(is_judged) {
+                break;
+            }
+            ended.push(self.end_round(cx));
+            if !self.is_finished {
+                self.begin_round(cx);
+            }
         }
-        if self.jumping.as_ref().is_some_and(|jumping| jumping.rescoring.is_none()) {
-            self.begin_judging(cx);
+        ended
+    }
+
+    /// Others of the family may begin with what the prompt's sequences hold.
+    fn keep_prompt(&self, slot: Slot, cx: &mut Context<'_>) {
+        if !self.has_kin || self.num_rounds > 0 || !cx.settings.uses(Mechanism::Fork) {
+            return;
         }
-        let is_judged =
-            |jumping: &Jumping| jumping.rescoring.as_ref().is_none_or(Rescoring::is_finished);
-        if !self.jumping.as_ref().is_none_or(is_judged) {
-            return None;
+        let infilling = self.jumping.as_ref().map(|jumping| jumping.infilling.stem());
+        let (role, sequence) = match (slot, infilling) {
+            (Slot::NextLine(_), _) if self.next_line.is_at_beginning() => {
+                (Role::Generation, self.next_line.sequence())
+            }
+            (Slot::Stem, Some(stem)) => (Role::Infilling, stem),
+            _ => return,
+        };
+        let model = cx.models.get_mut(role);
+        let fork = model.engine.fork_at(sequence, model.engine.tokens(sequence).len());
+        model.idle.keep(self.owner, fork, model.engine.as_mut());
+    }
+
+    /// Goes on with the line after the next as long as the round isn't decided.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) {
+        let uses = |mechanism| cx.settings.uses(mechanism);
+        let may = uses(Mechanism::Lookahead) && uses(Mechanism::Cache) && self.jumping.is_some();
+        let can = self.next_line.is_finished() && !self.next_line.is_ahead();
+        if !may || !can || self.round.appended.is_some() || cx.settings.reference_quirks {
+            return;
         }
-        let report = self.end_round(cx);
-        if !self.is_finished {
-            self.begin_round(cx);
+        let written = self.next_line.line(&self.stop, cx.settings);
+        if written.has_ended || !written.is_kept {
+            return;
         }
-        Some(report)
+        let program = self.with_next_line(&written, cx);
+        if self.may_go_on(&program, self.num_rounds + 1, cx) {
+            self.next_line.look_ahead(&program, &mut self.round.tokens, cx);
+        }
+        self.round.appended = Some(program);
     }
 
     /// Begins the infills as soon as the scores of the program are known and the stem is there.
@@ -192,13 +280,21 @@ impl Request {
         if jumping.has_begun || !is_scored {
             return;
         }
+        let rounds = self.recorded.as_ref();
+        let recorded = rounds.and_then(|rounds| rounds.get(self.num_rounds));
         let positions = jumping.positions.get_or_insert_with(|| {
-            critical_positions(&self.program, &jumping.is_comment, cx.settings)
+            let found = || critical_positions(&self.program, &jumping.is_comment, cx.settings);
+            recorded.map_or_else(found, |round| round.positions.clone())
         });
         if jumping.infilling.is_stem_ready(&self.program, positions, cx.models) {
             jumping.has_begun = true;
-            let counts = &mut self.round.tokens;
-            jumping.infilling.begin(&self.program, positions, jumping.has_undefined, counts, cx);
+            let gaps = Gaps {
+                program: &self.program,
+                positions,
+                allow_functions: jumping.has_undefined,
+                recorded: recorded.map_or(&[], |round| &round.infills),
+            };
+            jumping.infilling.begin(&gaps, &mut self.round.tokens, cx);
         }
     }
 
@@ -226,8 +322,12 @@ impl Request {
         self.round.reports = jumping.judge_by_ast(&self.program, for_ast);
         let is_decided = self.round.reports.iter().any(|report| report.accepted);
         let for_scoring = if is_decided { Vec::new() } else { for_scoring };
+        let rounds = self.recorded.as_ref();
+        let recorded = rounds.and_then(|rounds| rounds.get(self.num_rounds));
+        let recorded = recorded.map_or(&[][..], |round| &round.candidates);
         let (sequence, counts) = (self.next_line.sequence(), &mut self.round.tokens);
-        let rescoring = Rescoring::begin(&self.program, for_scoring, sequence, counts, cx);
+        let rescoring =
+            Rescoring::begin(&self.program, for_scoring, sequence, recorded, counts, cx);
         jumping.rescoring = Some(rescoring);
     }
 
@@ -236,7 +336,10 @@ impl Request {
         let written = self.next_line.line(&self.stop, cx.settings);
         let num_lines = self.program.lines().len();
         let change = match self.select(cx) {
-            Some(change) => change,
+            Some(change) => {
+                self.round.tokens.wasted += written.decoded.tokens.len();
+                change
+            }
             None => self.append(&written, cx),
         };
         let positions = self.jumping.as_mut().and_then(|jumping| jumping.positions.take());
@@ -246,6 +349,7 @@ impl Request {
             positions: positions.unwrap_or_default(),
             infills: std::mem::take(&mut self.round.infills),
             next_line: written.text,
+            decoded: written.decoded,
             ended: written.has_ended,
             candidates: std::mem::take(&mut self.round.reports),
             change,
@@ -275,7 +379,7 @@ impl Request {
         self.round.reports.extend(rescoring.attempts.iter().map(Attempt::report));
         self.round.reports.sort_by_key(|report| report.position);
         rescoring.release(best, cx.models);
-        Some(self.insert(&by_ast.or(by_score)?, program?))
+        Some(self.insert(&by_ast.or(by_score)?, program?, cx))
     }
 
     /// The program with an insertion that the syntax tree accepted: nothing is cut.
@@ -289,11 +393,18 @@ impl Request {
     }
 
     /// Makes `program` the program: it has the insertion of `report`.
-    fn insert(&mut self, report: &CandidateReport, program: Program) -> Change {
+    fn insert(
+        &mut self,
+        report: &CandidateReport,
+        program: Program,
+        cx: &mut Context<'_>,
+    ) -> Change {
         let CandidateReport { position, inserted, by, gain, .. } = report.clone();
-        let num_lines = self.program.lines().len() + inserted.len();
-        let num_dropped = num_lines - program.lines().len();
-        self.program = program;
+        let old = std::mem::replace(&mut self.program, program);
+        let num_dropped = old.lines().len() + inserted.len() - self.program.lines().len();
+        let dropped = &old.lines()[old.lines().len().saturating_sub(num_dropped)..];
+        let tokenizer = &cx.models.get(Role::Generation).tokenizer;
+        self.next_line.redraft(tokenizer.encode_lines(dropped), cx.settings);
         let (round, lines) = (self.num_rounds, inserted.clone());
         self.insertions.push(Insertion { round, position, lines, by, gain });
         Change::Insert { position, lines: inserted, num_dropped, by }
@@ -305,13 +416,33 @@ impl Request {
         if !written.is_kept {
             return Change::None;
         }
-        let line = Line::written(&written.text);
-        let text = line.text.clone();
-        let lines = [self.program.lines(), &[line]].concat();
+        let appended = self.round.appended.take();
+        self.program = appended.unwrap_or_else(|| self.with_next_line(written, cx));
+        let line = self.program.lines().last().expect("it was just appended");
+        Change::Append { line: line.text.clone() }
+    }
+
+    /// The program with the next line at its end.
+    fn with_next_line(&self, written: &WrittenLine, cx: &Context<'_>) -> Program {
+        let lines = [self.program.lines(), &[Line::written(&written.text)]].concat();
         let known = self.next_line.known_scores(&self.program);
         let tokenizer = &cx.models.get(Role::Generation).tokenizer;
-        self.program = renewed(lines, tokenizer, &known, cx.settings);
-        Change::Append { line: text }
+        renewed(lines, tokenizer, &known, cx.settings)
+    }
+
+    /// Gives all blocks back. The round is begun again by [`Request::begin_round`]; what was run
+    /// for it was in vain.
+    pub fn suspend(&mut self, models: &mut Models) {
+        let mut tokens = std::mem::take(&mut self.round.tokens);
+        self.next_line.suspend(&mut tokens, models);
+        tokens.wasted = tokens.num_run();
+        self.tokens.add(&tokens);
+        if let Some(jumping) = &mut self.jumping {
+            jumping.infilling.suspend(models);
+            if let Some(rescoring) = jumping.rescoring.take() {
+                rescoring.release(None, models);
+            }
+        }
     }
 
     /// Gives all sequences back and leaves the program.

@@ -2,22 +2,47 @@
 //!
 //! The scores of a generated line are by-products of decoding it. Only tokens that the tokenizer
 //! would choose otherwise, and those after an insertion, are run again for their scores.
+//!
+//! While a round is judged, G goes on with the line after the next, *ahead* of the verdict. If an
+//! insertion is accepted, that is dropped, but what it replaces becomes a draft.
 
-use jump_engine::{NextToken, Outcome, ScoreTarget, SequenceId, Work};
-use jump_kernels::{Sampling, TokenId, mix_key};
+use std::collections::VecDeque;
 
-use crate::event::TokenCounts;
+use jump_engine::{NextToken, Outcome, ScoreTarget, SequenceId};
+use jump_kernels::{Chosen, Sampling, TokenId, mix_key};
+
+use crate::event::{Decoded, TokenCounts};
+use crate::idle::Owner;
+use crate::mechanism::Mechanism;
 use crate::models::{Models, Role};
 use crate::program::line_writer::{LineEnd, LineWriter};
 use crate::program::{KnownScores, Program, common_prefix_len};
 use crate::request::order::{Context, Slot};
 use crate::settings::Settings;
 
-/// G's sequence and the line in progress.
+/// The line after the next.
+struct Ahead {
+    /// The tokens of the program with the next line, which it follows.
+    program: Vec<TokenId>,
+    writer: LineWriter,
+}
+
+/// G's sequence and the lines in progress.
 pub struct NextLine {
-    /// Begins with the program; then come the tokens of the line in progress.
+    owner: Owner,
+    /// Begins with the program; then come the tokens of the lines in progress.
     sequence: SequenceId,
     writer: LineWriter,
+    ahead: Option<Ahead>,
+    /// What G may write from here on.
+    draft: VecDeque<TokenId>,
+    /// So much of it is being verified.
+    draft_len: usize,
+    /// What it wrote in a recorded run, in this round and in the next.
+    recorded: [Option<Decoded>; 2],
+    /// Counts the times that the lines in progress were dropped: whatever was ordered for them
+    /// isn't wanted any more.
+    num_dropped: u32,
     /// The program's tokens whose scores were ordered.
     asked: Vec<usize>,
     /// Part of the key of every draw.
@@ -29,6 +54,8 @@ pub struct NextLine {
 pub struct WrittenLine {
     /// The text without a newline.
     pub text: String,
+    /// The tokens it was decoded in.
+    pub decoded: Decoded,
     /// Has the program ended, with this line or before it?
     pub has_ended: bool,
     /// Does the line belong to the program?
@@ -36,11 +63,20 @@ pub struct WrittenLine {
 }
 
 impl NextLine {
-    /// An empty sequence. `task_key` tells the draws of tasks and samples apart.
-    pub fn new(models: &mut Models, task_key: u64) -> Self {
-        let sequence = models.get_mut(Role::Generation).engine.new_sequence();
-        let writer = LineWriter::default();
-        Self { sequence, writer, asked: Vec::new(), sampling_key: task_key }
+    /// Begins with an empty sequence. `task_key` tells the draws of tasks and samples apart.
+    pub fn new(owner: Owner, sequence: SequenceId, task_key: u64) -> Self {
+        Self {
+            owner,
+            sequence,
+            writer: LineWriter::default(),
+            ahead: None,
+            draft: VecDeque::new(),
+            draft_len: 0,
+            recorded: [None, None],
+            num_dropped: 0,
+            asked: Vec::new(),
+            sampling_key: task_key,
+        }
     }
 
     /// The sequence, to fork from: it begins with the program.
@@ -48,33 +84,66 @@ impl NextLine {
         self.sequence
     }
 
-    /// Begins the line after `program`: runs the program's tokens that the sequence lacks, or whose
-    /// scores are unknown.
+    /// Where the outcomes of its orders go.
+    pub fn slot(&self) -> Slot {
+        Slot::NextLine(self.num_dropped)
+    }
+
+    /// Follows a recorded run in the round that is about to begin, and in the one after it.
+    pub fn follow(&mut self, this_round: Option<Decoded>, next_round: Option<Decoded>) {
+        self.recorded = [this_round, next_round];
+    }
+
+    /// Begins the line after `program`, unless it was begun ahead: runs the program's tokens that
+    /// the sequence lacks, or whose scores are unknown.
     pub fn begin(&mut self, program: &Program, counts: &mut TokenCounts, cx: &mut Context<'_>) {
         let ids = program.ids();
+        let uses_cache = cx.settings.uses(Mechanism::Cache);
+        if let Some(ahead) = self.ahead.take_if(|ahead| uses_cache && ahead.program == ids) {
+            self.writer = ahead.writer;
+            return;
+        }
+        self.drop_lines(counts);
+        if uses_cache {
+            cx.begin_like(Role::Generation, self.owner, &mut self.sequence, ids);
+        }
         let engine = &mut cx.models.get_mut(Role::Generation).engine;
-        let num_common = common_prefix_len(engine.tokens(self.sequence), ids);
+        let num_cached = common_prefix_len(engine.tokens(self.sequence), ids);
+        let num_common = if uses_cache { num_cached } else { 0 };
         // The last token is always run, for what follows it, and so is each that predicts a token
         // without a score.
         let first_predictor = program.unscored(1).next().map_or(usize::MAX, |token| token - 1);
         let start = num_common.min(ids.len() - 1).min(first_predictor);
         engine.truncate(self.sequence, start);
-        self.writer = LineWriter::default();
         self.asked = scorable(program, cx.settings);
         let target = |token: &usize| score_target(ids, *token, start, ids.len());
-        let work = Work {
-            sequence: self.sequence,
-            tokens: ids[start..].to_vec(),
-            targets: self.asked.iter().map(target).collect(),
-            next: Some(self.next_token(ids.len(), cx.settings)),
-            score: cx.settings.score,
-        };
+        let targets = self.asked.iter().map(target).collect();
         counts.reused += start;
-        match work.tokens.len() {
+        match ids.len() - start {
             1 => counts.decode += 1,
             num_tokens => counts.prefill += num_tokens,
         }
-        cx.order(Role::Generation, Slot::NextLine, work);
+        self.order(ids[start..].to_vec(), targets, ids.len(), counts, cx);
+    }
+
+    /// Begins the line after `program`, which is the present one with the next line, before it is
+    /// known whether the line stays. Only if the sequence needs but one token for it.
+    pub fn look_ahead(
+        &mut self,
+        program: &Program,
+        counts: &mut TokenCounts,
+        cx: &mut Context<'_>,
+    ) {
+        let ids = program.ids();
+        let (last, before) = ids.split_last().expect("a program isn't empty");
+        let held = cx.models.get(Role::Generation).engine.tokens(self.sequence);
+        let is_scored = program.unscored(1).next().is_none();
+        if held != before || !is_scored || ids.len() > cx.max_program_len() {
+            return;
+        }
+        self.ahead = Some(Ahead { program: ids.to_vec(), writer: LineWriter::default() });
+        counts.decode += 1;
+        self.order(vec![*last], Vec::new(), ids.len(), counts, cx);
     }
 
     /// Takes the outcome of the last order; orders the next token while the line goes on.
@@ -88,30 +157,86 @@ impl NextLine {
         for (token, score) in self.asked.drain(..).zip(&outcome.scores) {
             program.set_score(token, *score);
         }
-        let chosen = outcome.next.as_ref().expect("it was ordered").chosen;
+        let next = outcome.next.as_ref().expect("it was ordered");
+        counts.wasted += self.draft_len - next.accepted.len();
+        for chosen in next.accepted.iter().chain([&next.chosen]) {
+            if self.current().end().is_none() {
+                self.push(*chosen, cx);
+            }
+        }
+        let model = cx.models.get(Role::Generation);
+        let len = model.engine.tokens(self.sequence).len() + 1;
+        if len > model.engine.size().context_len {
+            self.current().cut();
+        }
+        if self.current().end().is_none() {
+            counts.decode += 1;
+            self.order(vec![next.chosen.token], Vec::new(), len, counts, cx);
+        }
+    }
+
+    /// Takes one more token of the line in progress. What differs from the draft ends it.
+    fn push(&mut self, chosen: Chosen, cx: &Context<'_>) {
+        if self.draft.pop_front().is_some_and(|draft| draft != chosen.token) {
+            self.draft.clear();
+        }
         let model = cx.models.get(Role::Generation);
         let max_tokens = cx.settings.max_line_tokens;
-        self.writer.push(chosen, &model.tokenizer, &model.end_tokens, max_tokens, |_| true);
-        let len = model.engine.tokens(self.sequence).len() + 1;
-        if self.writer.end().is_none() && len > model.engine.size().context_len {
-            self.writer.cut();
-        }
-        if self.writer.end().is_none() {
-            counts.decode += 1;
-            let work = Work {
-                sequence: self.sequence,
-                tokens: vec![chosen.token],
-                targets: Vec::new(),
-                next: Some(self.next_token(len, cx.settings)),
-                score: cx.settings.score,
-            };
-            cx.order(Role::Generation, Slot::NextLine, work);
-        }
+        let (tokenizer, end_tokens) = (&model.tokenizer, &model.end_tokens);
+        self.current().push(chosen, tokenizer, end_tokens, max_tokens, |_| true);
+    }
+
+    /// The line in progress.
+    fn current(&mut self) -> &mut LineWriter {
+        self.ahead.as_mut().map_or(&mut self.writer, |ahead| &mut ahead.writer)
+    }
+
+    /// Runs `tokens`, and with them what the draft has of the line in progress; the sequence has
+    /// `len` tokens of program and lines then, without the draft.
+    fn order(
+        &mut self,
+        mut tokens: Vec<TokenId>,
+        targets: Vec<ScoreTarget>,
+        len: usize,
+        counts: &mut TokenCounts,
+        cx: &mut Context<'_>,
+    ) {
+        let model = cx.models.get(Role::Generation);
+        let has_newline = |token: &&TokenId| model.tokenizer.bytes(**token).contains(&b'\n');
+        let room = model.engine.size().context_len - len;
+        let line = self.draft.iter().take_while(|token| !has_newline(token)).take(room);
+        let num_before = tokens.len();
+        tokens.extend(line);
+        let draft_len = tokens.len() - num_before;
+        self.draft_len = draft_len;
+        counts.verify += draft_len;
+        let num_written = self.current().tokens().len();
+        let recorded = self.recorded[usize::from(self.ahead.is_some())].as_ref();
+        let next = NextToken {
+            draft_len,
+            sampling: self.sampling(len, cx.settings),
+            forced: recorded.map_or_else(Vec::new, |recorded| {
+                recorded.tokens_from(num_written, &model.end_tokens)
+            }),
+            ..NextToken::greedy()
+        };
+        let work = cx.work(self.sequence, tokens, targets, Some(next));
+        cx.order(Role::Generation, self.slot(), work);
     }
 
     /// Is the line finished?
     pub fn is_finished(&self) -> bool {
         self.writer.end().is_some()
+    }
+
+    /// Is nothing of the line in the sequence yet?
+    pub fn is_at_beginning(&self) -> bool {
+        self.ahead.is_none() && self.writer.tokens().len() <= 1
+    }
+
+    /// Has the line after it been begun?
+    pub fn is_ahead(&self) -> bool {
+        self.ahead.is_some()
     }
 
     /// The finished line. A line that begins with one of `stop` ends the program and isn't kept.
@@ -128,6 +253,7 @@ impl NextLine {
         let is_forgotten = is_last && (settings.reference_quirks || text.trim().is_empty());
         WrittenLine {
             text: self.writer.first_line(),
+            decoded: Decoded::of(&self.writer),
             has_ended: is_stopped || is_last,
             is_kept: !is_stopped && !is_forgotten,
         }
@@ -141,10 +267,27 @@ impl NextLine {
         known
     }
 
+    /// An insertion comes between: what was written stays as a draft, after `dropped`, the tokens
+    /// of the program's last lines that the insertion dropped.
+    pub fn redraft(&mut self, dropped: Vec<TokenId>, settings: &Settings) {
+        if !settings.uses(Mechanism::Drafts) || settings.sampling.is_some() {
+            return;
+        }
+        let writers = [Some(&self.writer), self.ahead.as_ref().map(|ahead| &ahead.writer)];
+        let written = writers.into_iter().flatten().flat_map(LineWriter::tokens);
+        self.draft = dropped.into_iter().chain(written.map(|chosen| chosen.token)).collect();
+    }
+
     /// Goes on with another sequence, which begins with the program as it is now.
     pub fn replace(&mut self, sequence: SequenceId, models: &mut Models) {
         let old = std::mem::replace(&mut self.sequence, sequence);
         models.get_mut(Role::Generation).engine.release(old);
+    }
+
+    /// Gives all blocks back; the line is begun again in time.
+    pub fn suspend(&mut self, counts: &mut TokenCounts, models: &mut Models) {
+        self.drop_lines(counts);
+        models.get_mut(Role::Generation).engine.truncate(self.sequence, 0);
     }
 
     /// Gives the sequence back.
@@ -152,14 +295,23 @@ impl NextLine {
         models.get_mut(Role::Generation).engine.release(self.sequence);
     }
 
+    /// Forgets what was written and not taken over.
+    fn drop_lines(&mut self, counts: &mut TokenCounts) {
+        if let Some(ahead) = self.ahead.take() {
+            counts.wasted += ahead.writer.tokens().len();
+        }
+        self.writer = LineWriter::default();
+        self.asked.clear();
+        self.num_dropped += 1;
+    }
+
     /// The draw at a place of the program has one key, however the program came to that length.
-    fn next_token(&self, position: usize, settings: &Settings) -> NextToken {
-        let sampling = settings.sampling.map(|sampling| Sampling {
+    fn sampling(&self, position: usize, settings: &Settings) -> Option<Sampling> {
+        settings.sampling.map(|sampling| Sampling {
             temperature: sampling.temperature,
             top_p: sampling.top_p,
             key: mix_key(&[sampling.seed, self.sampling_key, position as u64]),
-        });
-        NextToken { sampling, ..NextToken::greedy() }
+        })
     }
 }
 

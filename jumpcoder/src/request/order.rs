@@ -1,15 +1,18 @@
 //! What a request asks of the models: works, each with the place its outcome goes to.
 
-use jump_engine::Work;
+use jump_engine::{NextToken, ScoreTarget, SequenceId, Work};
+use jump_kernels::TokenId;
 
+use crate::idle::Owner;
+use crate::mechanism::Mechanism;
 use crate::models::{Models, Role};
 use crate::settings::{REFERENCE_CONTEXT_LEN, Settings};
 
 /// Where in a request an outcome goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// The line that G writes next.
-    NextLine,
+    /// The line that G writes next, by how often the lines in progress were dropped before.
+    NextLine(u32),
     /// The sequence that all infill prompts begin with.
     Stem,
     /// A branch, by its place among the round's branches.
@@ -18,6 +21,34 @@ pub enum Slot {
     Candidate(usize),
     /// The perplexity of a finished program, by its place among those that are compared.
     Perplexity(usize),
+}
+
+/// What an order is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// G's next line.
+    Generation,
+    /// The stem.
+    Stem,
+    /// The branches.
+    Infilling,
+    /// The candidates.
+    Rescoring,
+    /// The choice of the variant F.
+    Choice,
+}
+
+impl Slot {
+    /// The part of the work that it belongs to.
+    pub fn part(self) -> Part {
+        match self {
+            Self::NextLine(_) => Part::Generation,
+            Self::Stem => Part::Stem,
+            Self::Branch(_) => Part::Infilling,
+            Self::Candidate(_) => Part::Rescoring,
+            Self::Perplexity(_) => Part::Choice,
+        }
+    }
 }
 
 /// A work, for whom, and where its outcome goes.
@@ -45,6 +76,38 @@ impl Context<'_> {
     /// Orders a work.
     pub fn order(&mut self, role: Role, slot: Slot, work: Work) {
         self.orders.push(Order { slot, role, work });
+    }
+
+    /// A work with the settings' scores.
+    pub fn work(
+        &self,
+        sequence: SequenceId,
+        tokens: Vec<TokenId>,
+        targets: Vec<ScoreTarget>,
+        next: Option<NextToken>,
+    ) -> Work {
+        let score = self.settings.score;
+        let full_head = !self.settings.uses(Mechanism::DotHead);
+        Work { sequence, tokens, targets, next, score, full_head }
+    }
+
+    /// Lets an empty sequence begin like an idle one of the family that begins like `tokens`.
+    pub fn begin_like(
+        &mut self,
+        role: Role,
+        owner: Owner,
+        sequence: &mut SequenceId,
+        tokens: &[TokenId],
+    ) {
+        let model = self.models.get_mut(role);
+        let engine = model.engine.as_mut();
+        if !engine.tokens(*sequence).is_empty() || !self.settings.uses(Mechanism::Fork) {
+            return;
+        }
+        if let Some(found) = model.idle.longest_match(owner.family, tokens, engine) {
+            engine.release(*sequence);
+            *sequence = model.idle.fork_at(found, found.len, engine);
+        }
     }
 
     /// Tokens that a program may have to go on. The reference has a limit of its own.

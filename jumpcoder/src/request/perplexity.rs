@@ -12,12 +12,15 @@ use crate::request::order::{Context, Slot};
 pub struct Perplexities {
     sequences: Vec<SequenceId>,
     values: Vec<Option<f64>>,
+    /// Tokens of all programs.
+    num_ordered: usize,
 }
 
 impl Perplexities {
     /// Runs every token of each program for its log-probability.
     pub fn begin(programs: &[&Program], counts: &mut TokenCounts, cx: &mut Context<'_>) -> Self {
         let mut sequences = Vec::new();
+        let num_ordered = programs.iter().map(|program| program.ids().len()).sum();
         for (program_idx, program) in programs.iter().enumerate() {
             let sequence = cx.models.get_mut(Role::Generation).engine.new_sequence();
             let ids = program.ids();
@@ -25,12 +28,12 @@ impl Perplexities {
             let targets = ids.iter().skip(1).enumerate();
             let targets = targets.map(|(after, &token)| ScoreTarget { after, token }).collect();
             let (tokens, score) = (ids.to_vec(), ScoreKind::LogProb);
-            counts.prefill += tokens.len();
-            let work = Work { sequence, tokens, targets, next: None, score };
+            let work = Work { sequence, tokens, targets, next: None, score, full_head: false };
             cx.order(Role::Generation, Slot::Perplexity(program_idx), work);
             sequences.push(sequence);
         }
-        Self { values: vec![None; sequences.len()], sequences }
+        counts.prefill += num_ordered;
+        Self { values: vec![None; sequences.len()], sequences, num_ordered }
     }
 
     /// Takes the log-probabilities of a program.
@@ -45,10 +48,15 @@ impl Perplexities {
         self.values.iter().copied().collect()
     }
 
+    /// Gives the sequences back; gives the tokens that were ordered in vain.
+    pub fn suspend(&mut self, models: &mut Models) -> usize {
+        let engine = &mut models.get_mut(Role::Generation).engine;
+        self.sequences.drain(..).for_each(|sequence| engine.release(sequence));
+        std::mem::take(&mut self.num_ordered)
+    }
+
     /// Gives the sequences back.
-    pub fn release(self, models: &mut Models) {
-        for sequence in self.sequences {
-            models.get_mut(Role::Generation).engine.release(sequence);
-        }
+    pub fn release(mut self, models: &mut Models) {
+        self.suspend(models);
     }
 }

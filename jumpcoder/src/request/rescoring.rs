@@ -4,11 +4,12 @@
 //! Most walks end at the first line, so a candidate is rescored in groups of lines that double in
 //! size: what comes after the end of a walk is hardly ever run.
 
-use jump_engine::{Outcome, SequenceId, Work};
+use jump_engine::{Outcome, SequenceId};
 
 use crate::decision::combination::Candidate;
 use crate::decision::scoring::{Walk, num_kept_lines};
 use crate::event::{CandidateReport, Judge, TokenCounts};
+use crate::mechanism::Mechanism;
 use crate::models::{Models, Role};
 use crate::program::{LineScore, Program, common_prefix_len};
 use crate::request::next_line::{scorable, score_target};
@@ -21,7 +22,8 @@ pub struct Attempt {
     pub candidate: Candidate,
     /// The program with the insertion.
     program: Program,
-    fork: SequenceId,
+    /// Until it is rejected.
+    fork: Option<SequenceId>,
     /// The scores of the lines after the insertion, without it.
     before: Vec<Option<LineScore>>,
     /// The first scored token of each line after the insertion that has any.
@@ -32,6 +34,8 @@ pub struct Attempt {
     /// The walk over the lines after the insertion.
     pub walk: Walk,
     verdict: Option<Verdict>,
+    /// What became of its lines in a recorded run.
+    recorded: Option<Vec<Option<f64>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,17 +53,20 @@ pub struct Rescoring {
 }
 
 impl Rescoring {
-    /// Begins to rescore `candidates`; `generation` begins with `program`.
+    /// Begins to rescore `candidates`; `generation` begins with `program`. `recorded` is what became
+    /// of them in a recorded run.
     pub fn begin(
         program: &Program,
         candidates: Vec<Candidate>,
         generation: SequenceId,
+        recorded: &[CandidateReport],
         counts: &mut TokenCounts,
         cx: &mut Context<'_>,
     ) -> Self {
         let mut attempts = Vec::new();
         for (attempt_idx, candidate) in candidates.into_iter().enumerate() {
             let mut attempt = Attempt::new(program, candidate, generation, counts, cx);
+            attempt.follow(recorded);
             attempt.order_group(attempt_idx, counts, cx);
             attempts.push(attempt);
         }
@@ -76,8 +83,10 @@ impl Rescoring {
     ) {
         let attempt = &mut self.attempts[attempt_idx];
         attempt.absorb(outcome, cx.settings);
-        if attempt.verdict.is_none() {
-            attempt.order_group(attempt_idx, counts, cx);
+        match attempt.verdict {
+            None => attempt.order_group(attempt_idx, counts, cx),
+            Some(Verdict::Rejected) => attempt.release(cx.models),
+            Some(Verdict::Accepted(_)) => {}
         }
     }
 
@@ -100,10 +109,9 @@ impl Rescoring {
 
     /// Gives all forks back but that of `kept`.
     pub fn release(self, kept: Option<usize>, models: &mut Models) {
-        let engine = &mut models.get_mut(Role::Generation).engine;
-        for (attempt_idx, attempt) in self.attempts.into_iter().enumerate() {
+        for (attempt_idx, mut attempt) in self.attempts.into_iter().enumerate() {
             if Some(attempt_idx) != kept {
-                engine.release(attempt.fork);
+                attempt.release(models);
             }
         }
     }
@@ -124,22 +132,39 @@ impl Attempt {
         if cx.settings.reference_quirks {
             program.forget_first_score();
         }
-        let num_common = common_prefix_len(model.engine.tokens(generation), program.ids());
+        let can_fork = cx.settings.uses(Mechanism::Fork);
+        let held = if can_fork { model.engine.tokens(generation) } else { &[] };
+        let num_common = common_prefix_len(held, program.ids());
         let first_predictor = program.unscored(1).next().map_or(usize::MAX, |token| token - 1);
         let start = num_common.min(first_predictor).min(program.ids().len() - 1);
         let is_too_long = program.ids().len() > context_len;
         counts.reused += start;
+        let engine = &mut model.engine;
+        let fork = if can_fork { engine.fork_at(generation, start) } else { engine.new_sequence() };
         let suffix_start = candidate.position + candidate.inserted.len();
         Self {
             line_starts: line_starts(&program, suffix_start),
             before: old.line_scores()[candidate.position..].to_vec(),
-            fork: model.engine.fork_at(generation, start),
+            fork: Some(fork),
             candidate,
             program,
             num_run: start,
             asked: Vec::new(),
             walk: Walk::default(),
             verdict: is_too_long.then_some(Verdict::Rejected),
+            recorded: None,
+        }
+    }
+
+    /// Does what a recorded run did with this candidate.
+    fn follow(&mut self, recorded: &[CandidateReport]) {
+        let is_this = |report: &&CandidateReport| report.position == self.candidate.position;
+        self.recorded = recorded.iter().find(is_this).map(|report| report.deltas.clone());
+    }
+
+    fn release(&mut self, models: &mut Models) {
+        if let Some(fork) = self.fork.take() {
+            models.get_mut(Role::Generation).engine.release(fork);
         }
     }
 
@@ -154,20 +179,18 @@ impl Attempt {
             return;
         }
         let ids = self.program.ids();
-        let (start, end) = (self.num_run, self.group_end());
+        let is_progressive = cx.settings.uses(Mechanism::Progressive);
+        let end = if is_progressive { self.group_end() } else { ids.len() };
+        let start = self.num_run;
         let is_last = end == ids.len();
         let is_in_group =
             |token: &usize| if *token == 0 { is_last } else { (start..end).contains(&(token - 1)) };
         let asked = scorable(&self.program, cx.settings).into_iter();
         self.asked = asked.filter(is_in_group).collect();
         let target = |token: &usize| score_target(ids, *token, start, end);
-        let work = Work {
-            sequence: self.fork,
-            tokens: ids[start..end].to_vec(),
-            targets: self.asked.iter().map(target).collect(),
-            next: None,
-            score: cx.settings.score,
-        };
+        let targets = self.asked.iter().map(target).collect();
+        let fork = self.fork.expect("it isn't rejected");
+        let work = cx.work(fork, ids[start..end].to_vec(), targets, None);
         counts.rescore += work.tokens.len();
         self.num_run = end;
         cx.order(Role::Generation, Slot::Candidate(attempt_idx), work);
@@ -187,8 +210,12 @@ impl Attempt {
         }
         let suffix_start = self.suffix_start();
         let num_known = self.num_known_lines().saturating_sub(suffix_start);
-        let after = &self.program.line_scores()[suffix_start..];
-        self.walk.go_on(&self.before, after, num_known, settings.threshold);
+        if let Some(recorded) = &self.recorded {
+            self.walk.follow(recorded, num_known, settings.threshold);
+        } else {
+            let after = &self.program.line_scores()[suffix_start..];
+            self.walk.go_on(&self.before, after, num_known, settings.threshold);
+        }
         let has_all_run = self.num_run == self.program.ids().len();
         // The reference's score of the first token follows the last one.
         let is_enough =
@@ -241,7 +268,8 @@ impl Attempt {
         };
         let lines = self.program.lines()[..num_kept].to_vec();
         let tokenizer = &models.get(Role::Generation).tokenizer;
-        (Program::new(lines, tokenizer, &self.program.known_scores()), self.fork)
+        let fork = self.fork.expect("it isn't rejected");
+        (Program::new(lines, tokenizer, &self.program.known_scores()), fork)
     }
 }
 

@@ -1,18 +1,19 @@
 //! One task from its prompt to its solution: in the modes `ar` and `jump` one request; in the mode
 //! `filtered` a jumping one, then, where scoring accepted an insertion, a plain one and the choice.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jump_engine::Outcome;
-use jump_kernels::mix_key;
 
 use crate::event::{Judge, Round, TokenCounts};
+use crate::idle::Owner;
 use crate::language::{self, Language};
 use crate::models::{Models, Role};
-use crate::program::Program;
-use crate::request::Request;
+use crate::program::{KnownScores, Program};
 use crate::request::order::{Context, Slot};
 use crate::request::perplexity::Perplexities;
+use crate::request::{Beginning, Request};
 use crate::settings::{Mode, Settings};
 use crate::task::{Insertion, Solution, Task, TaskError};
 
@@ -38,19 +39,31 @@ enum Phase {
 pub struct Writing {
     phase: Phase,
     task: Task,
-    task_key: u64,
+    assignment: Assignment,
     prompt: Program,
     tokens: TokenCounts,
     began: Instant,
 }
 
+/// How a task is to be written.
+pub struct Assignment {
+    /// Whose its sequences are.
+    pub owner: Owner,
+    /// Do others of the family go on from the same prompt?
+    pub has_kin: bool,
+    /// What is known of the prompt from them.
+    pub scores: Option<KnownScores>,
+    /// The rounds of a recorded run, to do as they did.
+    pub recorded: Option<Arc<[Round]>>,
+}
+
 /// What an outcome led to.
 #[derive(Default)]
 pub struct Progress {
-    /// A round that ended.
-    pub round: Option<Round>,
-    /// The solution, if the task has ended.
-    pub solution: Option<Solution>,
+    /// Rounds that ended.
+    pub rounds: Vec<Round>,
+    /// What came of the task, if it has ended.
+    pub result: Option<Result<Solution, TaskError>>,
 }
 
 impl Writing {
@@ -59,10 +72,15 @@ impl Writing {
     /// # Errors
     ///
     /// A prompt that is empty or leaves no room, or a language that is needed and nobody knows.
-    pub fn begin(task: &Task, cx: &mut Context<'_>) -> Result<Self, TaskError> {
+    pub fn begin(
+        task: &Task,
+        assignment: Assignment,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, TaskError> {
         let language = known_language(task, cx.settings)?;
         let model = cx.models.get(Role::Generation);
-        let prompt = Program::from_prompt(&task.prompt, &model.tokenizer);
+        let scores = assignment.scores.clone().unwrap_or_default();
+        let prompt = Program::from_prompt(&task.prompt, &model.tokenizer, &scores);
         let prompt = prompt.ok_or(TaskError::EmptyPrompt)?;
         let (prompt_len, context_len) = (prompt.ids().len(), cx.context_len(Role::Generation));
         // One more, for the first token that is generated.
@@ -74,17 +92,58 @@ impl Writing {
         if num_lines >= max_lines && !cx.settings.reference_quirks {
             return Err(TaskError::TooManyLines { num_lines, max_lines });
         }
-        let task_key = mix_key(&[hash(&task.id), task.sample as u64]);
-        let mut request = Request::new(prompt.clone(), &task.stop, task_key, language, cx.models);
-        request.begin_round(cx);
-        Ok(Self {
-            phase: Phase::First(request),
+        let mut writing = Self {
+            phase: Phase::Over,
             task: task.clone(),
-            task_key,
+            assignment,
             prompt,
             tokens: TokenCounts::default(),
             began: Instant::now(),
-        })
+        };
+        let mut request = writing.request(language, cx);
+        request.begin_round(cx);
+        writing.phase = Phase::First(request);
+        Ok(writing)
+    }
+
+    fn request(&self, language: Option<&'static dyn Language>, cx: &mut Context<'_>) -> Request {
+        let Assignment { owner, has_kin, recorded, .. } = &self.assignment;
+        let beginning = Beginning {
+            program: self.prompt.clone(),
+            stop: &self.task.stop,
+            task_key: self.task.key(),
+            language,
+            owner: *owner,
+            has_kin: *has_kin,
+            recorded: recorded.clone(),
+        };
+        Request::new(beginning, cx.models)
+    }
+
+    /// Tokens of the program so far.
+    pub fn len(&self) -> usize {
+        match &self.phase {
+            Phase::First(request) | Phase::Plain { request, .. } => request.program().ids().len(),
+            Phase::Choosing { jumped, plain, .. } => {
+                jumped.program.ids().len().max(plain.program.ids().len())
+            }
+            Phase::Over => 0,
+        }
+    }
+
+    /// What is known of the prompt, once it has run.
+    pub fn prompt_scores(&self) -> Option<KnownScores> {
+        let Phase::First(request) = &self.phase else { return None };
+        let is_scored = request.program().unscored(1).next().is_none();
+        (request.num_rounds() == 0 && is_scored).then(|| request.program().known_scores())
+    }
+
+    /// Is the outcome of this order still wanted?
+    pub fn wants(&self, slot: Slot) -> bool {
+        match &self.phase {
+            Phase::First(request) | Phase::Plain { request, .. } => request.wants(slot),
+            Phase::Choosing { .. } | Phase::Over => true,
+        }
     }
 
     /// The lines of the prompt.
@@ -94,22 +153,67 @@ impl Writing {
 
     /// Takes the outcome of an order.
     pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Progress {
-        let round = match (&mut self.phase, slot) {
+        let rounds = match (&mut self.phase, slot) {
             (Phase::Choosing { perplexities, .. }, Slot::Perplexity(program_idx)) => {
                 perplexities.absorb(program_idx, outcome);
-                None
+                Vec::new()
             }
             (Phase::First(request) | Phase::Plain { request, .. }, slot) => {
                 request.absorb(slot, outcome, cx)
             }
             (_, slot) => panic!("the task has nothing under way at {slot:?}"),
         };
-        Progress { round, solution: self.go_on(cx) }
+        self.progress(rounds, cx)
     }
 
-    /// Moves on to the next phase if this one is over. A request may be over before it has ordered
-    /// anything, so this is also called once after the beginning.
-    pub fn go_on(&mut self, cx: &mut Context<'_>) -> Option<Solution> {
+    /// Goes on as far as it can without an outcome: a request may be over before it has ordered
+    /// anything.
+    pub fn go_on(&mut self, cx: &mut Context<'_>) -> Progress {
+        let rounds = match &mut self.phase {
+            Phase::First(request) | Phase::Plain { request, .. } => request.go_on(cx),
+            Phase::Choosing { .. } | Phase::Over => Vec::new(),
+        };
+        self.progress(rounds, cx)
+    }
+
+    fn progress(&mut self, rounds: Vec<Round>, cx: &mut Context<'_>) -> Progress {
+        let diverged = self.assignment.recorded.as_ref().and_then(|recorded| {
+            let is_other = |round: &&Round| !is_as_recorded(round, recorded);
+            rounds.iter().find(is_other).map(|round| round.round)
+        });
+        let result = match diverged {
+            Some(round) => Some(Err(TaskError::NotAsRecorded { round })),
+            None => self.next_phase(cx).map(Ok),
+        };
+        Progress { rounds, result }
+    }
+
+    /// Gives all blocks back, to go on with [`Writing::resume`].
+    pub fn suspend(&mut self, models: &mut Models) {
+        match &mut self.phase {
+            Phase::First(request) | Phase::Plain { request, .. } => request.suspend(models),
+            Phase::Choosing { perplexities, .. } => {
+                self.tokens.wasted += perplexities.suspend(models);
+            }
+            Phase::Over => {}
+        }
+    }
+
+    /// Begins again what [`Writing::suspend`] broke off.
+    pub fn resume(&mut self, cx: &mut Context<'_>) -> Progress {
+        match &mut self.phase {
+            Phase::First(request) | Phase::Plain { request, .. } => request.begin_round(cx),
+            Phase::Choosing { jumped, plain, perplexities } => {
+                let programs = [&jumped.program, &plain.program];
+                *perplexities = Perplexities::begin(&programs, &mut self.tokens, cx);
+            }
+            Phase::Over => {}
+        }
+        self.go_on(cx)
+    }
+
+    /// Moves on to the next phase if this one is over; gives the solution after the last.
+    fn next_phase(&mut self, cx: &mut Context<'_>) -> Option<Solution> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::First(request) if request.is_finished() => {
                 let written = self.written(request, cx.models);
@@ -153,11 +257,10 @@ impl Writing {
     }
 
     fn begin_plain(&mut self, jumped: Written, cx: &mut Context<'_>) -> Option<Solution> {
-        let prompt = self.prompt.clone();
-        let mut request = Request::new(prompt, &self.task.stop, self.task_key, None, cx.models);
+        let mut request = self.request(None, cx);
         request.begin_round(cx);
         self.phase = Phase::Plain { jumped, request };
-        self.go_on(cx)
+        self.next_phase(cx)
     }
 
     fn written(&mut self, request: Request, models: &mut Models) -> Written {
@@ -193,6 +296,11 @@ impl Writing {
     }
 }
 
+/// Did a round change the program as it did in the recorded run?
+fn is_as_recorded(round: &Round, recorded: &[Round]) -> bool {
+    recorded.get(round.round).is_some_and(|recorded| recorded.change == round.change)
+}
+
 /// The task's language, if the mode needs one.
 fn known_language(
     task: &Task,
@@ -204,11 +312,4 @@ fn known_language(
     let known = language::by_name(&task.language, settings.reference_quirks);
     let unknown = || TaskError::UnknownLanguage { language: task.language.clone() };
     known.map(Some).ok_or_else(unknown)
-}
-
-/// FNV-1a: the same in every run and on every machine.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -109,6 +109,10 @@ fn choose_one(
         ScoreKind::Logit => 0.0,
         ScoreKind::LogProb => simd.run(LogSumExp(vectors(logits))),
     };
+    if let Some(token) = choice.forced {
+        let logit = logits[..num_tokens][token.0 as usize];
+        return Chosen { token, score: (f64::from(logit) - normaliser) as f32 };
+    }
     for banned in &*choice.banned {
         let banned = banned.0 as usize;
         assert!(banned < num_tokens, "banned token {banned} of {num_tokens}");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use jumpcoder::event::{Change, Judge, TokenCounts};
+use jumpcoder::event::{Decoded, Change, Judge, TokenCounts};
 use jumpcoder::problem::Source;
 use jumpcoder::task::Insertion;
 use serde_json::Value;
@@ -93,6 +93,7 @@ fn round() -> Round {
         positions: Vec::new(),
         infills: Vec::new(),
         next_line: String::new(),
+        decoded: Decoded::default(),
         ended: false,
         candidates: Vec::new(),
         change: Change::Append { line: "  pass\n".to_owned() },

@@ -41,7 +41,7 @@ impl Model {
 
 fn greedy(row: usize, banned: &[u32], score: ScoreKind) -> Choice {
     let banned = banned.iter().map(|id| TokenId(*id)).collect();
-    Choice { row: row as u32, banned, sampling: None, score }
+    Choice { row: row as u32, banned, sampling: None, forced: None, score }
 }
 
 fn sampled(row: usize, temperature: f32, top_p: f32, key: u64) -> Choice {

@@ -1,0 +1,20 @@
+//! What a run took of the machine.
+
+use serde::Serialize;
+
+/// Steps, rows and blocks of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunStats {
+    /// Passes through a model.
+    pub num_steps: usize,
+    /// Rows of all passes.
+    pub num_rows: usize,
+    /// KV blocks in use at most.
+    pub peak_blocks: usize,
+    /// What would have been in use at most if sequences shared no blocks.
+    pub peak_unshared_blocks: usize,
+    /// Idle sequences that were dropped for want of blocks.
+    pub num_evictions: usize,
+    /// Tasks that were put off for want of blocks, to be taken up again.
+    pub num_preemptions: usize,
+}
