@@ -181,7 +181,7 @@ fn little_memory_only_takes_longer() {
     let settings = Settings { num_positions: 2, ..Settings::default() };
     let little = Way { concurrency: 32, kv_bytes: Some(LITTLE_MEMORY), ..TOGETHER };
     let (programs, stats) = run(&tasks(1), &settings, little);
-    assert!(stats.num_evictions > 0 && stats.num_preemptions > 0, "{stats:?}");
+    assert!(stats.num_evictions > 0, "{stats:?}");
     let (alone, _) = run(&tasks(1), &settings, Way { kv_bytes: Some(MUCH_MEMORY), ..ALONE });
     assert_eq!(programs.0, alone.0);
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use jumpcoder::event::{Decoded, Change, Judge, TokenCounts};
+use jumpcoder::event::{Change, Decoded, Judge, TokenCounts};
 use jumpcoder::problem::Source;
 use jumpcoder::task::Insertion;
 use serde_json::Value;
