@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion};
 use jump_benches::machine::Machine;
 use jump_benches::passes::ModelCost;
-use jump_benches::spread::Spread;
 use jump_engine::{Engine, EngineSize, LanguageModel, NextToken, ScoreTarget, SequenceId, Work};
 use jump_kernels::cpu::Cpu;
 use jump_kernels::{BLOCK_LEN, ScoreKind, TokenId};
 use jump_models::Checkpoint;
 use jumpcoder::decision::similarity::similarity;
 use jumpcoder::language::by_name;
+use jumpcoder::overhead::Spread;
 
 /// As many as `RESULTS.md` says.
 const NUM_THREADS: usize = 2;

@@ -8,21 +8,17 @@ use jumpcoder::task::Task;
 
 /// What `--help` says, and every mistake.
 pub const USAGE: &str = "\
-usage: jump-benches COMMAND [--input FILE] [--limit N] [--threads N] [--repeat N] [--json FILE]
-                    [--concurrency N,N,..]
+usage: jump-benches COMMAND [--input FILE] [--limit N] [--threads N] [--json FILE]
 commands:
-  speed       ar, jump, and jump without speculation in turns, one problem at a time
-  throughput  jump and ar in turns, many problems at a time
-  machine     what this machine can do: multiply-adds and bytes a second
-default: the embedded examples, 2 threads, 5 repeats, concurrency 1,8,32,64";
+  floor    the least time that problems can take on this machine, plainly and jumping
+  machine  what this machine can do: multiply-adds and bytes a second
+default: the embedded examples, 2 threads; `jumpcoder bench` measures the time that they do take";
 
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// [`crate::speed`].
-    Speed,
-    /// [`crate::throughput`].
-    Throughput,
+    /// [`crate::floor`].
+    Floor,
     /// [`crate::machine`].
     Machine,
 }
@@ -38,12 +34,8 @@ pub struct Args {
     pub limit: Option<usize>,
     /// Threads of the models' arithmetic.
     pub num_threads: usize,
-    /// Measurements of each figure.
-    pub num_repeats: usize,
     /// Where the figures go for machines.
     pub json: Option<PathBuf>,
-    /// Problems in flight, for [`Command::Throughput`].
-    pub concurrencies: Vec<usize>,
 }
 
 impl Args {
@@ -54,20 +46,11 @@ impl Args {
     /// Anything that [`USAGE`] doesn't know.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
         let command = match words.next().as_deref() {
-            Some("speed") => Command::Speed,
-            Some("throughput") => Command::Throughput,
+            Some("floor") => Command::Floor,
             Some("machine") => Command::Machine,
             _ => bail!("{USAGE}"),
         };
-        let mut args = Self {
-            command,
-            input: None,
-            limit: None,
-            num_threads: 2,
-            num_repeats: 5,
-            json: None,
-            concurrencies: vec![1, 8, 32, 64],
-        };
+        let mut args = Self { command, input: None, limit: None, num_threads: 2, json: None };
         while let Some(name) = words.next() {
             let value = words.next().with_context(|| format!("{name} has no value\n{USAGE}"))?;
             args.set(&name, &value).with_context(|| format!("{name} {value}"))?;
@@ -80,11 +63,7 @@ impl Args {
             "--input" => self.input = Some(value.into()),
             "--limit" => self.limit = Some(at_least_one(value)?),
             "--threads" => self.num_threads = at_least_one(value)?,
-            "--repeat" => self.num_repeats = at_least_one(value)?,
             "--json" => self.json = Some(value.into()),
-            "--concurrency" => {
-                self.concurrencies = value.split(',').map(at_least_one).collect::<Result<_>>()?;
-            }
             _ => bail!("{USAGE}"),
         }
         Ok(())
@@ -119,10 +98,9 @@ mod tests {
 
     #[test]
     fn values_are_read_and_mistakes_are_told() {
-        let args = parse("throughput --limit 3 --concurrency 2,4").expect("it is right");
-        assert_eq!(args.command, Command::Throughput);
-        assert_eq!((args.limit, args.concurrencies), (Some(3), vec![2, 4]));
-        for wrong in ["", "walk", "speed --limit", "speed --limit 0", "speed --speed 1"] {
+        let args = parse("floor --limit 3 --threads 4").expect("it is right");
+        assert_eq!((args.command, args.limit, args.num_threads), (Command::Floor, Some(3), 4));
+        for wrong in ["", "walk", "floor --limit", "floor --limit 0", "floor --speed 1"] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

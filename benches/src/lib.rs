@@ -1,13 +1,7 @@
-//! What the benches share: spreads of repeated measurements, the machine's limits and the model's
-//! cost against them, runs of a mode with all that they tell.
-//!
-//! The machines that this runs on are shared, so nothing here compares figures of different
-//! moments: what is compared runs in turns, and every figure comes with its spread.
+//! What the model's passes must cost at least on a machine. What they do cost is measured by
+//! `jumpcoder bench`; their parts alone by `cargo bench`.
 
 pub mod args;
-pub mod contestant;
+pub mod floor;
 pub mod machine;
 pub mod passes;
-pub mod speed;
-pub mod spread;
-pub mod throughput;

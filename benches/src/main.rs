@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use jump_benches::args::{Args, Command, USAGE};
+use jump_benches::floor;
 use jump_benches::machine::Machine;
 use jump_benches::passes::ModelCost;
-use jump_benches::{speed, throughput};
 use jump_models::Checkpoint;
 
 fn main() -> ExitCode {
@@ -36,8 +36,7 @@ fn run(args: &Args) -> Result<()> {
 
 fn measure(args: &Args) -> Result<serde_json::Value> {
     Ok(match args.command {
-        Command::Speed => serde_json::to_value(speed::measure(args)?)?,
-        Command::Throughput => serde_json::to_value(throughput::measure(args)?)?,
+        Command::Floor => serde_json::to_value(floor::measure(args)?)?,
         Command::Machine => {
             let cost = ModelCost::of(&Checkpoint::tiny()?.config);
             let machine = Machine::measure(cost.weight_bytes as usize);

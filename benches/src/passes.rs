@@ -9,13 +9,13 @@ use jump_engine::{Engine, EngineError, EngineSize, LanguageModel, Outcome, Seque
 use jump_kernels::cpu::Cpu;
 use jump_kernels::{BLOCK_LEN, TokenId};
 use jump_models::{Checkpoint, ModelConfig};
+use jumpcoder::event::Round;
 use jumpcoder::models::{Models, ReadyModel};
 use jumpcoder::scheduler::{Scheduler, Submission, Width};
 use jumpcoder::settings::Settings;
-use jumpcoder::task::Task;
+use jumpcoder::task::{Observer, Solution, Task, TaskError};
 use serde::Serialize;
 
-use crate::contestant::Listener;
 use crate::machine::Machine;
 
 /// Rows of a pass and tokens of an order in it, as in `jumpcoder::generator`.
@@ -160,6 +160,20 @@ impl LanguageModel for Counting {
     }
 }
 
+/// Tasks that failed.
+#[derive(Default)]
+struct Failures(Vec<TaskError>);
+
+impl Observer for Failures {
+    fn started(&mut self, _task: usize, _lines: &[String]) {}
+
+    fn round(&mut self, _task: usize, _round: &Round) {}
+
+    fn finished(&mut self, _task: usize, result: &Result<Solution, TaskError>) {
+        self.0.extend(result.as_ref().err().cloned());
+    }
+}
+
 /// Runs `tasks` one at a time and counts.
 ///
 /// # Errors
@@ -181,13 +195,15 @@ pub fn count(tasks: &[Task], settings: &Settings, machine: Machine) -> Result<Pa
     let generation = ReadyModel::new(Box::new(engine), checkpoint);
     let mut models = Models { generation, infilling: None };
     let width = Width { concurrency: 1, chunk_len: CHUNK_LEN };
-    let mut listener = Listener::new(tasks.len());
+    let mut failures = Failures::default();
     Scheduler::new(&mut models, settings, width).run(
         Submission::all(tasks),
-        &mut listener,
+        &mut failures,
         &AtomicBool::new(false),
     )?;
-    listener.into_solutions()?;
+    if let Some(failure) = failures.0.into_iter().next() {
+        return Err(failure.into());
+    }
     let passes = *passes.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(passes)
 }

@@ -36,6 +36,20 @@ pub enum ModelChoice {
     Directory(PathBuf),
 }
 
+impl ModelChoice {
+    /// Reads and checks the model's files.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, unreadable, or doesn't pass its checks.
+    pub fn open(&self) -> Result<Checkpoint, ModelError> {
+        match self {
+            Self::Tiny => Checkpoint::tiny(),
+            Self::Directory(directory) => Checkpoint::open(directory),
+        }
+    }
+}
+
 impl FromStr for ModelChoice {
     type Err = Infallible;
 
@@ -76,6 +90,19 @@ pub enum GeneratorError {
     /// An engine can't start, or a step failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The weights don't fit into memory.
+    #[error(
+        "the weights of {model} take {needed_mib} MiB, but only {free_mib} MiB of memory are free: \
+         take a smaller model, or end other programs"
+    )]
+    WeightMemory {
+        /// The model.
+        model: String,
+        /// What its weights take.
+        needed_mib: usize,
+        /// What there is.
+        free_mib: usize,
+    },
     /// The infilling model wasn't made for it.
     #[error(
         "{model} can't fill in the middle: its vocabulary has no known infilling tokens. Name \
@@ -93,6 +120,9 @@ pub struct Generator {
     settings: Settings,
     width: Width,
     identity: String,
+    kv_block_bytes: usize,
+    /// Of a task, of G and of I: what there is memory for.
+    num_sequences: (usize, usize),
 }
 
 impl Generator {
@@ -107,16 +137,32 @@ impl Generator {
         settings: Settings,
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
+        let infilling = infilling.filter(|choice| settings.mode != Mode::Ar && *choice != model);
+        let infilling = infilling.map(ModelChoice::open).transpose()?;
+        Self::from_checkpoints(model.open()?, infilling, settings, limits)
+    }
+
+    /// As [`Generator::new`], of models whose files have been read.
+    ///
+    /// # Errors
+    ///
+    /// Weights that don't fit their config, an infilling model that can't infill, or too little
+    /// memory.
+    pub fn from_checkpoints(
+        checkpoint: Checkpoint,
+        infilling: Option<Checkpoint>,
+        settings: Settings,
+        limits: Limits,
+    ) -> Result<Self, GeneratorError> {
         let jumps = settings.mode != Mode::Ar;
-        let checkpoint = open(model)?;
-        let infilling = infilling.filter(|choice| jumps && *choice != model);
-        let infilling = infilling.map(open).transpose()?;
         let infiller = infilling.as_ref().unwrap_or(&checkpoint);
         if jumps && infiller.fim.is_none() {
             return Err(GeneratorError::NoInfilling { model: infiller.name.clone() });
         }
         let identity = identity(&checkpoint, infilling.as_ref());
-        let kv_bytes = limits.kv_bytes.or_else(free_memory_share);
+        let free_bytes = check_weight_memory(&checkpoint, infilling.as_ref())?;
+        // Three quarters of what is free beside the weights.
+        let kv_bytes = limits.kv_bytes.or(free_bytes.map(|bytes| bytes / 4 * 3));
         let (generates, infills) = num_sequences(&settings);
         let plans = match infilling {
             None => {
@@ -130,11 +176,14 @@ impl Generator {
             }
         };
         let concurrency = limits.concurrency;
+        let kv_block_bytes = plans[0].block_bytes();
         let mut models = plans.into_iter().map(|plan| plan.start(concurrency));
         let generation = models.next().expect("there is G's plan")?;
         let models = Models { generation, infilling: models.next().transpose()? };
         let chunk_len = limits.prefill_chunk.unwrap_or(CHUNK_LEN);
-        Ok(Self { models, settings, width: Width { concurrency, chunk_len }, identity })
+        let width = Width { concurrency, chunk_len };
+        let num_sequences = (generates, infills);
+        Ok(Self { models, settings, width, identity, kv_block_bytes, num_sequences })
     }
 
     /// Text that names the models and their weights.
@@ -159,8 +208,7 @@ impl Generator {
 
     /// Runs with other mechanisms, or in another mode that needs no more memory, from now on.
     pub fn change_settings(&mut self, settings: Settings) {
-        assert!(settings.num_positions <= self.settings.num_positions, "memory is for fewer");
-        assert!(self.settings.mode != Mode::Ar || settings.mode == Mode::Ar, "memory is for ar");
+        assert!(num_sequences(&settings) <= self.num_sequences, "the memory is for less");
         self.settings = settings;
     }
 
@@ -169,18 +217,21 @@ impl Generator {
         &self.models.generation.tokenizer
     }
 
+    /// Tasks in flight.
+    pub fn concurrency(&self) -> usize {
+        self.width.concurrency
+    }
+
+    /// Bytes of one of G's KV blocks in all layers.
+    pub fn kv_block_bytes(&self) -> usize {
+        self.kv_block_bytes
+    }
+
     /// KV blocks in use: none while no task is in flight.
     pub fn num_live_blocks(&self) -> usize {
         let infilling = self.models.infilling.as_ref();
         let infilling = infilling.map_or(0, |model| model.engine.num_live_blocks());
         self.models.generation.engine.num_live_blocks() + infilling
-    }
-}
-
-fn open(model: &ModelChoice) -> Result<Checkpoint, ModelError> {
-    match model {
-        ModelChoice::Tiny => Checkpoint::tiny(),
-        ModelChoice::Directory(directory) => Checkpoint::open(directory),
     }
 }
 
@@ -218,10 +269,14 @@ impl Plan {
         Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes }
     }
 
+    fn block_bytes(&self) -> usize {
+        Engine::block_bytes(&self.backend, &self.checkpoint.config)
+    }
+
     /// Memory for `concurrency` tasks, or as much of it as there is. If that isn't enough for one,
     /// the engine says what is missing.
     fn start(self, concurrency: usize) -> Result<ReadyModel, EngineError> {
-        let block_bytes = Engine::block_bytes(&self.backend, &self.checkpoint.config);
+        let block_bytes = self.block_bytes();
         let wanted = self.blocks_per_task.saturating_mul(concurrency);
         let fitting = self.kv_bytes.map_or(usize::MAX, |bytes| bytes / block_bytes);
         let size = EngineSize {
@@ -251,10 +306,31 @@ fn identity(generation: &Checkpoint, infilling: Option<&Checkpoint>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Three quarters of the memory that is free; `None` where the system doesn't say.
-fn free_memory_share() -> Option<usize> {
+/// Memory that is free beside the weights; `None` where the system doesn't say how much there is.
+fn check_weight_memory(
+    generation: &Checkpoint,
+    infilling: Option<&Checkpoint>,
+) -> Result<Option<usize>, GeneratorError> {
+    const MIB: usize = 1 << 20;
+    let mut free = free_memory();
+    for checkpoint in [Some(generation), infilling].into_iter().flatten() {
+        let (Some(bytes), needed) = (free, checkpoint.config.weight_bytes()) else { break };
+        free = bytes.checked_sub(needed);
+        if free.is_none() {
+            return Err(GeneratorError::WeightMemory {
+                model: checkpoint.name.clone(),
+                needed_mib: needed / MIB,
+                free_mib: bytes / MIB,
+            });
+        }
+    }
+    Ok(free)
+}
+
+/// Bytes of memory that are free.
+fn free_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024 / 4 * 3)
+    Some(kib * 1024)
 }

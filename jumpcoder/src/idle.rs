@@ -8,8 +8,8 @@ use jump_kernels::TokenId;
 
 use crate::program::common_prefix_len;
 
-/// More of one family only make looking longer: the branches of the last rounds are enough.
-const MAX_PER_FAMILY: usize = 48;
+/// More of one family only make looking longer: the branches of a few rounds are enough.
+const MAX_PER_FAMILY: usize = 16;
 
 /// Whose a sequence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,6 @@ struct Entry {
 pub struct IdleSequences {
     /// The one that was of use longest ago comes first.
     entries: Vec<Entry>,
-    num_evicted: usize,
 }
 
 /// An idle sequence that begins like a text.
@@ -93,13 +92,7 @@ impl IdleSequences {
             return false;
         }
         engine.release(self.entries.remove(0).sequence);
-        self.num_evicted += 1;
         true
-    }
-
-    /// Sequences that were evicted so far.
-    pub fn num_evicted(&self) -> usize {
-        self.num_evicted
     }
 
     /// Releases all sequences whose owner `is_gone`.

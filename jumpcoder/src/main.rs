@@ -8,7 +8,8 @@ use clap::{CommandFactory, Parser};
 
 mod cli;
 
-use cli::args::{Command, LowArgs};
+use cli::args::{BenchCommand, Command, LowArgs};
+use cli::bench::{growth, overhead};
 use cli::ending::{Ending, Failure};
 use cli::generate::generate;
 use cli::plan::{HiArgs, Surroundings};
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
 fn run(args: LowArgs) -> Result<Ending, Failure> {
     match args.command {
         Command::Generate(args) => generate(&HiArgs::new(*args, Surroundings::here())?),
+        Command::Bench(BenchCommand::Overhead(args)) => overhead(*args),
+        Command::Bench(BenchCommand::Growth(args)) => growth(*args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut LowArgs::command(), "jumpcoder", &mut script);

@@ -1,11 +1,13 @@
 //! What a run may choose: every number and switch of the algorithm.
 
 use jump_kernels::ScoreKind;
+use serde::{Deserialize, Serialize};
 
 use crate::mechanism::{Mechanism, Mechanisms};
 
 /// Which programs are generated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Plain autoregressive generation.
     Ar,
@@ -17,7 +19,7 @@ pub enum Mode {
 }
 
 /// Sampling of the generation model's lines; infills are always greedy.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SamplingSettings {
     /// Divides the logits; greater than 0.
     pub temperature: f32,
@@ -28,7 +30,7 @@ pub struct SamplingSettings {
 }
 
 /// The settings of a run. [`Settings::default`] is the paper's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Which programs are generated.
     pub mode: Mode,
@@ -41,6 +43,7 @@ pub struct Settings {
     /// A line is cut after so many tokens.
     pub max_line_tokens: usize,
     /// What a score is.
+    #[serde(with = "ScoreName")]
     pub score: ScoreKind,
     /// May positions lie inside comments and docstrings?
     pub infill_comments: bool,
@@ -52,8 +55,17 @@ pub struct Settings {
     pub reference_quirks: bool,
     /// `None` is greedy.
     pub sampling: Option<SamplingSettings>,
-    /// How work is saved.
+    /// How work is saved. No part of what a trace records: it changes no program.
+    #[serde(skip, default = "Mechanisms::all")]
     pub mechanisms: Mechanisms,
+}
+
+/// A score's name in a trace.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ScoreKind", rename_all = "lowercase")]
+enum ScoreName {
+    Logit,
+    LogProb,
 }
 
 /// Tokens of a text that the reference goes on from, whatever its model's context is.

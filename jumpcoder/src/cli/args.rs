@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jump_kernels::ScoreKind;
+use jump_models::ModelShape;
 use jumpcoder::generator::ModelChoice;
 use jumpcoder::settings::Mode;
 
@@ -49,11 +50,89 @@ pub enum Command {
     /// Without any arguments, the embedded model solves embedded examples.
     #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Generate(Box<GenerateArgs>),
+    /// Measure what jumping costs
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print the completions for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Run problems in several modes in turns: plain, jumping, jumping with nothing shared, and
+    /// jumping without each of the ways to save work
+    ///
+    /// Prints seconds, tokens by kind, steps, KV blocks, and whether all outputs were identical.
+    /// Mechanisms: cache (the program's sequences outlive a round), branches (so do the branches),
+    /// fork (branches and candidates share blocks), progressive (rescoring as far as the walk
+    /// goes), drafts (verified before decoded anew), lookahead (the line after the next while a
+    /// round is judged), overlap (parts and tasks share steps), batch (works of one kind do),
+    /// dot-head (one dot product a score).
+    #[command(after_help = EXIT_CODES)]
+    Overhead(Box<OverheadArgs>),
+    /// Run problems below more and more other code: what does a line cost in a long program?
+    #[command(after_help = EXIT_CODES)]
+    Growth(Box<GrowthArgs>),
+}
+
+#[derive(Args, Debug)]
+pub struct OverheadArgs {
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+    /// Mechanisms to switch off, each in a mode of its own, or `none` [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub without: Option<Vec<String>>,
+    /// Do again what a run did whose trace is FILE: tokens, positions and verdicts are taken from
+    /// there, so that only the cost is the model's own
+    ///
+    /// The model must have the tokenizer of the recorded one. Settings are the recorded ones.
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    pub replay: Option<PathBuf>,
+    /// Replay on random weights of this shape: a known name, or a config.json
+    #[arg(long, value_name = "SHAPE", requires = "replay")]
+    pub random_weights: Option<ModelShape>,
+    #[command(flatten)]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    pub algorithm: AlgorithmArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct GrowthArgs {
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+    /// Lines of the prompts
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "10,30,60,120",
+          value_parser = at_least_one)]
+    pub lengths: Vec<usize>,
+    #[command(flatten)]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    pub algorithm: AlgorithmArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Workload")]
+pub struct WorkloadArgs {
+    /// Problems, as for `generate` [default: embedded examples]
+    #[arg(long, short, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Only the first N problems
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// Measurements of each figure
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
+    pub repeat: usize,
+    /// Write the figures as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -99,6 +178,8 @@ pub struct GenerateArgs {
     pub files: FileArgs,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub way: WayArgs,
     #[command(flatten)]
     pub algorithm: AlgorithmArgs,
     #[command(flatten)]
@@ -158,10 +239,18 @@ pub struct ModelArgs {
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Algorithm")]
-pub struct AlgorithmArgs {
+pub struct WayArgs {
     /// Which programs to write
     #[arg(long, value_enum, default_value = "jump")]
     pub mode: ModeArg,
+    /// Decode every infill anew (the programs are the same, only later)
+    #[arg(long)]
+    pub no_speculative: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Algorithm")]
+pub struct AlgorithmArgs {
     /// Positions that are infilled before each line
     #[arg(long, value_name = "K", default_value = "5", value_parser = at_least_one)]
     pub k: usize,
@@ -190,9 +279,6 @@ pub struct AlgorithmArgs {
     /// Judge imports and functions by scores, like all other lines
     #[arg(long)]
     pub no_ast_judge: bool,
-    /// Decode every infill anew (the programs are the same, only later)
-    #[arg(long)]
-    pub no_speculative: bool,
     /// Do what the authors' code does where that differs from what the paper means
     #[arg(long)]
     pub reference_quirks: bool,
@@ -226,7 +312,7 @@ pub struct MachineArgs {
     /// Threads [default: the cores of this machine]
     #[arg(long, value_name = "N", value_parser = num_threads)]
     pub threads: Option<usize>,
-    /// Programs that are written at the same time, as far as memory allows [default: 8]
+    /// Programs that are written at the same time [default: 8; for `bench` 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<usize>,
     /// Tokens of a prompt that are run in one step at most

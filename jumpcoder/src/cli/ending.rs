@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use jumpcoder::generator::GeneratorError;
 use jumpcoder::listener::trace::TraceError;
 use jumpcoder::output::OutputError;
+use jumpcoder::overhead::BenchError;
 use jumpcoder::problem::InputError;
+use jumpcoder::replay::ReplayError;
 use thiserror::Error;
 
 use super::plan::UsageError;
@@ -53,6 +55,16 @@ pub enum Failure {
     Trace(TraceError),
     #[error("can't load the model")]
     Model(#[source] GeneratorError),
+    /// Found before the work began.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// Found before the work began.
+    #[error("can't write the figures to {path}")]
+    Figures {
+        path: String,
+        #[source]
+        reason: io::Error,
+    },
     /// Found while working.
     #[error(transparent)]
     Broken(#[from] Breakdown),
@@ -65,6 +77,8 @@ pub enum Failure {
 pub enum Breakdown {
     #[error(transparent)]
     Generator(#[from] GeneratorError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     #[error(transparent)]
     Output(OutputError),
     #[error(transparent)]
@@ -95,7 +109,8 @@ impl Failure {
     pub fn message(self) -> Option<String> {
         let advice = match self {
             Self::Closed => return None,
-            Self::Usage(_) => "; see jumpcoder generate --help",
+            Self::Usage(_) => "; see --help",
+            Self::Broken(Breakdown::Bench(_)) => "",
             Self::Broken(_) => "; what was finished before is in the output",
             _ => "",
         };
@@ -105,6 +120,7 @@ impl Failure {
     pub fn ending(&self) -> Ending {
         match self {
             Self::Closed => Ending::Success,
+            Self::Broken(Breakdown::Bench(BenchError::Interrupted)) => Ending::Interrupted,
             Self::Broken(_) => Ending::Broken,
             _ => Ending::Refused,
         }

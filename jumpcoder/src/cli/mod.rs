@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 pub mod args;
+pub mod bench;
 pub mod ending;
 pub mod generate;
 mod interrupt;

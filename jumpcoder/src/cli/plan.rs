@@ -12,7 +12,7 @@ use jumpcoder::problem::Source;
 use jumpcoder::settings::{Mode, SamplingSettings, Settings};
 use thiserror::Error;
 
-use super::args::{AlgorithmArgs, FileArgs, GenerateArgs, MachineArgs, SamplingArgs};
+use super::args::{AlgorithmArgs, FileArgs, GenerateArgs, MachineArgs, SamplingArgs, WayArgs};
 use super::threads::default_num_threads;
 
 /// Enough rows to make a step's arithmetic worth its weights, and few enough to keep their blocks.
@@ -33,6 +33,8 @@ pub enum UsageError {
     TopPWithoutTemperature,
     #[error("--infilling-model means nothing with --mode ar, which fills in nothing")]
     InfillingModelWithoutInfilling,
+    #[error("--without: {0}")]
+    Mechanism(String),
     #[error("{first} and {second} are the same file, {path}: name another one")]
     SameFile { first: &'static str, second: &'static str, path: String },
 }
@@ -96,7 +98,7 @@ pub struct HiArgs {
 
 impl HiArgs {
     pub fn new(args: GenerateArgs, surroundings: Surroundings) -> Result<Self, UsageError> {
-        let mode = Mode::from(args.algorithm.mode);
+        let mode = Mode::from(args.way.mode);
         if mode == Mode::Ar && args.models.infilling_model.is_some() {
             return Err(UsageError::InfillingModelWithoutInfilling);
         }
@@ -116,7 +118,12 @@ impl HiArgs {
             has_summary: !args.files.quiet,
             model: args.models.model,
             infilling_model: args.models.infilling_model,
-            settings: settings(&args.algorithm, sampling(&args.sampling)?),
+            settings: Settings {
+                mode,
+                sampling: sampling(&args.sampling)?,
+                mechanisms: mechanisms(&args.way),
+                ..settings(&args.algorithm)
+            },
             limits: limits(&args.machine, view)?,
             num_threads: args.machine.threads.unwrap_or_else(default_num_threads),
             num_samples: args.sampling.samples,
@@ -152,7 +159,8 @@ impl HiArgs {
     }
 }
 
-fn source(input: Option<PathBuf>) -> Source {
+/// Where the problems of `--input` are.
+pub fn source(input: Option<PathBuf>) -> Source {
     match input {
         None => Source::Examples,
         Some(path) if is_dash(&path) => Source::Stdin,
@@ -218,9 +226,9 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     !is_device && whole(one).is_some_and(|one| Some(one) == whole(other))
 }
 
-fn settings(args: &AlgorithmArgs, sampling: Option<SamplingSettings>) -> Settings {
+/// What the algorithm's own arguments say.
+pub fn settings(args: &AlgorithmArgs) -> Settings {
     Settings {
-        mode: args.mode.into(),
         num_positions: args.k,
         threshold: args.tau,
         max_lines: args.max_lines,
@@ -230,13 +238,13 @@ fn settings(args: &AlgorithmArgs, sampling: Option<SamplingSettings>) -> Setting
         infill_prompt: !args.no_infill_prompt,
         ast_judge: !args.no_ast_judge,
         reference_quirks: args.reference_quirks,
-        sampling,
-        mechanisms: if args.no_speculative {
-            Mechanisms::all().without(Mechanism::Drafts)
-        } else {
-            Mechanisms::all()
-        },
+        ..Settings::default()
     }
+}
+
+fn mechanisms(args: &WayArgs) -> Mechanisms {
+    let all = Mechanisms::all();
+    if args.no_speculative { all.without(Mechanism::Drafts) } else { all }
 }
 
 fn sampling(args: &SamplingArgs) -> Result<Option<SamplingSettings>, UsageError> {
@@ -260,12 +268,17 @@ fn limits(args: &MachineArgs, view: View) -> Result<Limits, UsageError> {
     if is_watched && concurrency > 1 {
         return Err(UsageError::WatchAndConcurrency);
     }
-    Ok(Limits {
+    Ok(machine_limits(args, concurrency))
+}
+
+/// What the machine's arguments allow.
+pub fn machine_limits(args: &MachineArgs, concurrency: usize) -> Limits {
+    Limits {
         concurrency,
         prefill_chunk: args.prefill_chunk,
         kv_bytes: args.kv_memory_mib,
         max_context: args.max_context,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         let num_total = is_finished.len();
         let num_before = is_finished.iter().filter(|is_finished| **is_finished).count();
         let (args, stop) = (self.args, self.stop);
-        let (tasks, mut listeners) = self.listeners(agenda, &is_finished);
+        let (tasks, mut listeners) = self.listeners(agenda, &is_finished, model_identity);
         let outcome = if tasks.is_empty() || listeners.failure.is_some() {
             Ok(())
         } else {
@@ -128,7 +128,12 @@ impl<'a> Session<'a> {
 
     /// The tasks that are missing, and who hears of them. Problems that can't be read are dealt
     /// with at once.
-    fn listeners(self, agenda: Agenda, is_finished: &[bool]) -> (Vec<Task>, Listeners<'a>) {
+    fn listeners(
+        self,
+        agenda: Agenda,
+        is_finished: &[bool],
+        model_identity: &str,
+    ) -> (Vec<Task>, Listeners<'a>) {
         let num_total = agenda.slots.len();
         let (mut tasks, mut slot_of, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (slot, work) in agenda.work.into_iter().enumerate() {
@@ -143,7 +148,7 @@ impl<'a> Session<'a> {
         }
         let mut trace = self.trace;
         if let Some(trace) = &mut trace {
-            trace.begin(&tasks);
+            trace.begin(model_identity, &self.args.settings, &tasks);
         }
         let mut listeners = Listeners {
             output: self.output,

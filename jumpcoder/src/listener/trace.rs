@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::event::Round;
 use crate::output::{Existing, reason};
+use crate::settings::Settings;
 use crate::task::{Insertion, Observer, Solution, Task, TaskError};
 
 /// The trace can't be written.
@@ -20,7 +21,15 @@ pub struct TraceError {
     reason: String,
 }
 
-/// One line of the trace.
+/// The first line of a run's trace.
+#[derive(Serialize)]
+#[serde(rename = "run", tag = "event")]
+struct Header<'a> {
+    model: &'a str,
+    settings: &'a Settings,
+}
+
+/// One more line of the trace.
 #[derive(Serialize)]
 struct Line<'a> {
     task_id: &'a str,
@@ -32,7 +41,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 enum Event<'a> {
-    Started { lines: &'a [String] },
+    Started { language: &'a str, stop: &'a [String], lines: &'a [String] },
     Round(&'a Round),
     Finished(Finish<'a>),
 }
@@ -50,7 +59,7 @@ enum Finish<'a> {
 pub struct Trace {
     writer: BufWriter<File>,
     path: String,
-    tasks: Vec<(String, usize)>,
+    tasks: Vec<Task>,
     failure: Option<io::Error>,
 }
 
@@ -78,9 +87,10 @@ impl Trace {
         Ok(Self { writer: BufWriter::new(file), path: name, tasks: Vec::new(), failure: None })
     }
 
-    /// Says which tasks the observer will hear of.
-    pub fn begin(&mut self, tasks: &[Task]) {
-        self.tasks = tasks.iter().map(|task| (task.id.clone(), task.sample)).collect();
+    /// Says what runs, and which tasks the observer will hear of.
+    pub fn begin(&mut self, model: &str, settings: &Settings, tasks: &[Task]) {
+        self.tasks = tasks.to_vec();
+        self.write_line(&Header { model, settings });
     }
 
     /// Tells whether everything was written.
@@ -94,12 +104,15 @@ impl Trace {
     }
 
     fn write(&mut self, task: usize, event: Event) {
+        let Task { id, sample, .. } = self.tasks[task].clone();
+        self.write_line(&Line { task_id: &id, sample, event });
+    }
+
+    fn write_line(&mut self, line: &impl Serialize) {
         if self.failure.is_some() {
             return;
         }
-        let (task_id, sample) = &self.tasks[task];
-        let line = Line { task_id, sample: *sample, event };
-        let outcome = serde_json::to_writer(&mut self.writer, &line)
+        let outcome = serde_json::to_writer(&mut self.writer, line)
             .map_err(io::Error::from)
             .and_then(|()| self.writer.write_all(b"\n"));
         self.failure = outcome.err();
@@ -108,7 +121,8 @@ impl Trace {
 
 impl Observer for Trace {
     fn started(&mut self, task: usize, lines: &[String]) {
-        self.write(task, Event::Started { lines });
+        let Task { language, stop, .. } = self.tasks[task].clone();
+        self.write(task, Event::Started { language: &language, stop: &stop, lines });
     }
 
     fn round(&mut self, task: usize, round: &Round) {
@@ -175,7 +189,7 @@ mod tests {
     fn one_event_a_line() {
         let path = std::env::temp_dir().join(format!("jumpcoder-trace-{}", std::process::id()));
         let mut trace = Trace::open(&path, Existing::Replace).unwrap();
-        trace.begin(&[task("x"), task("y")]);
+        trace.begin("tiny", &Settings::default(), &[task("x"), task("y")]);
         trace.started(0, &["a\n".to_owned()]);
         trace.round(0, &round());
         trace.finished(1, &Err(TaskError::EmptyPrompt));
@@ -183,20 +197,22 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let started = json!({"task_id": "x", "sample": 1, "event": "started", "lines": ["a\n"]});
-        assert_eq!(lines[0], started);
-        assert_eq!(lines[1]["event"], "round");
-        assert_eq!(lines[1]["change"], "insert");
-        assert_eq!(lines[1]["by"], "ast");
-        assert_eq!(lines[2]["task_id"], "y");
-        assert!(lines[2]["error"].as_str().unwrap().contains("the prompt is empty"));
+        let [header, started, round, finished] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((&header["event"], &header["model"]), (&json!("run"), &json!("tiny")));
+        assert_eq!(header["settings"]["score"], "logit");
+        assert_eq!((&started["task_id"], &started["sample"]), (&json!("x"), &json!(1)));
+        assert_eq!((&started["lines"], &started["stop"]), (&json!(["a\n"]), &json!([])));
+        assert_eq!((&round["event"], &round["change"]), (&json!("round"), &json!("insert")));
+        assert_eq!(round["by"], "ast");
+        assert_eq!(finished["task_id"], "y");
+        assert!(finished["error"].as_str().unwrap().contains("the prompt is empty"));
         let error = Trace::open(&path, Existing::Refuse).unwrap_err().to_string();
         assert!(error.contains("it exists"), "{error}");
         let mut resumed = Trace::open(&path, Existing::Resume).unwrap();
-        resumed.begin(&[task("z")]);
+        resumed.begin("tiny", &Settings::default(), &[task("z")]);
         resumed.started(0, &[]);
         resumed.end().unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 4);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 6);
         std::fs::remove_file(&path).unwrap();
     }
 }

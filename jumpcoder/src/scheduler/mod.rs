@@ -168,8 +168,7 @@ impl<'a> Scheduler<'a> {
 
     /// What the run took so far.
     pub fn stats(&self) -> RunStats {
-        let idle = self.roles().map(|role| self.models.get(role).idle.num_evicted());
-        RunStats { num_evictions: idle.sum(), ..self.stats }
+        self.stats
     }
 
     /// Begins tasks that wait, as many as fit, and runs one step of each model.
@@ -361,6 +360,7 @@ impl<'a> Scheduler<'a> {
             if !model.idle.evict(engine) {
                 return None;
             }
+            self.stats.num_evictions += 1;
         }
     }
 

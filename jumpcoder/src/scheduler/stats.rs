@@ -18,3 +18,15 @@ pub struct RunStats {
     /// Tasks that were put off for want of blocks, to be taken up again.
     pub num_preemptions: usize,
 }
+
+impl RunStats {
+    /// Adds another run: sums, and the greater of what was in use at most.
+    pub fn add(&mut self, other: &Self) {
+        self.num_steps += other.num_steps;
+        self.num_rows += other.num_rows;
+        self.peak_blocks = self.peak_blocks.max(other.peak_blocks);
+        self.peak_unshared_blocks = self.peak_unshared_blocks.max(other.peak_unshared_blocks);
+        self.num_evictions += other.num_evictions;
+        self.num_preemptions += other.num_preemptions;
+    }
+}

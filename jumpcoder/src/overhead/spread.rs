@@ -26,6 +26,15 @@ impl Spread {
     }
 }
 
+impl Spread {
+    /// In another unit.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let Self { median, min, max } = self;
+        Self { median: median * factor, min: min * factor, max: max * factor }
+    }
+}
+
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { median, min, max } = *self;
