@@ -3,6 +3,7 @@
 mod engine;
 mod logits;
 mod parity;
+mod replay;
 mod shared;
 mod sharing;
 mod tidy;

@@ -1,6 +1,7 @@
 //! What a run tells while it goes: one event a round, in the order of the rounds.
 
 use jump_kernels::TokenId;
+use jump_models::Tokenizer;
 use serde::{Deserialize, Serialize};
 
 use crate::program::line_writer::{LineEnd, LineWriter};
@@ -39,6 +40,13 @@ impl Decoded {
     pub fn of(writer: &LineWriter) -> Self {
         let tokens = writer.tokens().iter().map(|chosen| chosen.token.0).collect();
         Self { tokens, end: writer.end() }
+    }
+
+    /// The text; `None` if the tokenizer has no such tokens.
+    pub fn bytes(&self, tokenizer: &Tokenizer) -> Option<Vec<u8>> {
+        let is_known = |token: &u32| (*token as usize) < tokenizer.vocab_len();
+        let bytes = |token: &u32| tokenizer.bytes(TokenId(*token)).to_vec();
+        self.tokens.iter().all(is_known).then(|| self.tokens.iter().flat_map(bytes).collect())
     }
 
     /// What the model chose after the first `num_written` tokens, with the token that ended the

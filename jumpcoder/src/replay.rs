@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use jump_models::Tokenizer;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -46,6 +47,19 @@ pub enum ReplayError {
         path: String,
         /// The mode.
         mode: &'static str,
+    },
+    /// The tokens aren't the texts'.
+    #[error(
+        "the trace was recorded with another tokenizer: in round {round} of {task}, its tokens \
+         aren't the text {text:?}"
+    )]
+    Tokenizer {
+        /// The task.
+        task: String,
+        /// The round.
+        round: usize,
+        /// What they should be.
+        text: String,
     },
     /// No program was finished.
     #[error("{path} has no finished program")]
@@ -127,6 +141,28 @@ impl Replay {
         recorder.finish(&name)
     }
 
+    /// Checks that the tokens mean to `tokenizer` what they meant to the recorded run.
+    ///
+    /// # Errors
+    ///
+    /// Tokens that aren't the text they were recorded with.
+    pub fn check(&self, tokenizer: &Tokenizer) -> Result<(), ReplayError> {
+        for Submission { task, recorded, .. } in &self.tasks {
+            for round in recorded.iter().flat_map(|rounds| rounds.iter()) {
+                let infills = round.infills.iter().map(|infill| (&infill.decoded, &infill.text));
+                let wrong =
+                    infills.chain([(&round.decoded, &round.next_line)]).find(|(decoded, text)| {
+                        !decoded.bytes(tokenizer).is_some_and(|bytes| is_of(&bytes, text))
+                    });
+                if let Some((_, text)) = wrong {
+                    let (task, text) = (task.id.clone(), text.clone());
+                    return Err(ReplayError::Tokenizer { task, round: round.round, text });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What plain generation would have done to write the same lines: those that were appended,
     /// without the insertions.
     #[must_use]
@@ -190,6 +226,13 @@ impl Recorder {
         }
         Ok(Replay { settings, num_left_out: num_recordings - tasks.len(), tasks })
     }
+}
+
+/// Is `text` what was taken from these bytes: a line of them, or more?
+fn is_of(bytes: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(bytes)
+        .trim_start_matches('\n')
+        .starts_with(text.trim_start_matches('\n'))
 }
 
 fn plain(submission: &Submission) -> Submission {

@@ -73,7 +73,10 @@ pub enum BenchCommand {
     /// dot-head (one dot product a score).
     #[command(after_help = EXIT_CODES)]
     Overhead(Box<OverheadArgs>),
-    /// Run problems below more and more other code: what does a line cost in a long program?
+    /// Measure what a line costs in longer and longer programs
+    ///
+    /// Ordinary rounds, made up of the lines of the problems and forced, so that nothing but the
+    /// length differs.
     #[command(after_help = EXIT_CODES)]
     Growth(Box<GrowthArgs>),
 }
@@ -110,6 +113,9 @@ pub struct GrowthArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "10,30,60,120",
           value_parser = at_least_one)]
     pub lengths: Vec<usize>,
+    /// Take random weights of this shape: a known name, or a config.json
+    #[arg(long, value_name = "SHAPE")]
+    pub random_weights: Option<ModelShape>,
     #[command(flatten)]
     pub models: ModelArgs,
     #[command(flatten)]

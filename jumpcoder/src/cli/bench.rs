@@ -46,6 +46,7 @@ pub fn overhead(args: OverheadArgs) -> Result<Ending, Failure> {
         Plan { num_repeats: args.workload.repeat, by_task: limits.concurrency == 1, without };
     in_pool(args.machine.threads, || {
         let mut checkpoint = args.models.model.open().map_err(|e| Failure::Model(e.into()))?;
+        replay.iter().try_for_each(|replay| replay.check(&checkpoint.tokenizer))?;
         if let Some(shape) = args.random_weights {
             checkpoint = checkpoint.with_random_weights(shape, 0);
         }
@@ -77,7 +78,14 @@ pub fn growth(args: GrowthArgs) -> Result<Ending, Failure> {
     let limits = machine_limits(&args.machine, 1);
     let settings = settings(&args.algorithm);
     in_pool(args.machine.threads, || {
-        let checkpoint = args.models.model.open().map_err(|e| Failure::Model(e.into()))?;
+        let mut checkpoint = args.models.model.open().map_err(|e| Failure::Model(e.into()))?;
+        if let Some(shape) = args.random_weights {
+            checkpoint = checkpoint.with_random_weights(shape, 0);
+        }
+        // Tokens are forced: what the model would say so far away doesn't matter.
+        let needed = overhead::growth::context_len(&problems, &args.lengths, &checkpoint.tokenizer);
+        checkpoint.config.context_len = checkpoint.config.context_len.max(needed);
+        let limits = Limits { max_context: Some(needed), ..limits };
         let mut generator = load(checkpoint, None, &settings, limits)?;
         let points = overhead::growth::measure(
             &mut generator,

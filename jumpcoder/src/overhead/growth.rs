@@ -1,32 +1,42 @@
-//! What a line costs as programs get longer: the same problems, each below more and more other
-//! code.
+//! What a line costs as programs get longer: ordinary rounds, all alike, at several lengths.
+//!
+//! The rounds are made up, and forced like those of a replay, so that nothing but the length
+//! differs: each appends a line, asks at the newest line and at others that stay the same, finds
+//! there what it found before, and rescores one candidate that its first line refuses.
 
 use std::fmt::Write;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use jump_models::Tokenizer;
 use serde::Serialize;
 
 use super::{BenchError, Spread};
-use crate::event::Round;
+use crate::event::{
+    CandidateReport, Change, ChosenPosition, Decoded, Infill, Judge, Round, TokenCounts,
+};
 use crate::generator::Generator;
 use crate::mechanism::Mechanisms;
+use crate::program::line_writer::LineEnd;
 use crate::scheduler::Submission;
 use crate::settings::{Mode, Settings};
 use crate::task::{Observer, Solution, Task, TaskError};
 
 const INFALLIBLE: &str = "a string can be written to";
 
-/// Lines that may be added to a prompt.
-const MAX_NEW_LINES: usize = 12;
+/// Rounds of a task. The first runs the prompt and isn't measured.
+const NUM_ROUNDS: usize = 11;
 
-/// What a round costs at one length of the prompt.
+/// The candidate of every round: like no line of the programs.
+const CANDIDATE: &str = "growth_bench_value = 12345\n";
+
+/// What a round costs at one length.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Point {
-    /// Lines of the prompts.
+    /// Lines of the programs at first.
     pub num_lines: usize,
-    /// Tokens of the prompts on average.
+    /// Their tokens on average.
     pub num_tokens: f64,
-    /// Rounds that were measured: all but the first of each problem, which runs the prompt.
+    /// Rounds that were measured in each repeat.
     pub num_rounds: usize,
     /// Tokens run in a round of `jump` on average.
     pub tokens_per_round: f64,
@@ -38,8 +48,14 @@ pub struct Point {
     pub ar_seconds_per_round: Spread,
 }
 
-/// Measures rounds of `problems` below `lengths` lines of code: the programs that the model writes
-/// for the others.
+/// Tokens that a sequence needs to hold the longest of such programs, with an infill.
+pub fn context_len(problems: &[Task], lengths: &[usize], tokenizer: &Tokenizer) -> usize {
+    let longest = lengths.iter().max().copied().unwrap_or_default() + NUM_ROUNDS;
+    let of = |first| tokenizer.encode(&source(problems, first, longest).concat()).len();
+    (0..problems.len()).map(of).max().unwrap_or_default() + 64
+}
+
+/// Measures rounds of programs made of the lines of `problems`, one program for each.
 ///
 /// # Errors
 ///
@@ -52,27 +68,25 @@ pub fn measure(
     num_repeats: usize,
     stop: &AtomicBool,
 ) -> Result<Vec<Point>, BenchError> {
-    let programs = run(generator, settings.clone(), problems, stop)?.programs;
     let mut runs: Vec<[Vec<Rounds>; 2]> = lengths.iter().map(|_| Default::default()).collect();
-    let tasks: Vec<Vec<Task>> =
-        lengths.iter().map(|len| lengthened(problems, &programs, *len)).collect();
+    let k = settings.num_positions;
+    let tasks: Vec<Vec<Submission>> =
+        lengths.iter().map(|len| tasks(problems, *len, k, generator.tokenizer())).collect();
     for _ in 0..num_repeats {
         for ((tasks, len), runs) in tasks.iter().zip(lengths).zip(&mut runs) {
             for (mode, runs) in [Mode::Jump, Mode::Ar].into_iter().zip(runs) {
-                let settings =
-                    Settings { mode, max_lines: len + MAX_NEW_LINES, ..settings.clone() };
+                let settings = Settings { mode, max_lines: len + NUM_ROUNDS, ..settings.clone() };
                 runs.push(run(generator, settings, tasks, stop)?);
             }
         }
     }
     let mut points = Vec::new();
     for ((tasks, num_lines), [jump, ar]) in tasks.iter().zip(lengths).zip(runs) {
-        let max_lines = num_lines + MAX_NEW_LINES;
-        let mechanisms = Mechanisms::none();
+        let (max_lines, mechanisms) = (num_lines + NUM_ROUNDS, Mechanisms::none());
         let alone = Settings { mode: Mode::Jump, max_lines, mechanisms, ..settings.clone() };
         let unshared = run(generator, alone, tasks, stop)?;
-        let num_tokens = tasks.iter().map(|task| generator.tokenizer().encode(&task.prompt).len());
-        let num_tokens: usize = num_tokens.sum();
+        let prompts = tasks.iter().map(|submission| &submission.task.prompt);
+        let num_tokens: usize = prompts.map(|text| generator.tokenizer().encode(text).len()).sum();
         points.push(Point {
             num_lines: *num_lines,
             num_tokens: num_tokens as f64 / tasks.len() as f64,
@@ -89,7 +103,7 @@ pub fn measure(
 /// The table.
 pub fn table(points: &[Point]) -> String {
     let mut text = format!(
-        "{:>6} {:>8} {:>7} {:>14} {:>16} {:>22} {:>22} {:>12}\n",
+        "{:>6} {:>8} {:>7} {:>14} {:>16} {:>24} {:>24} {:>14}\n",
         "lines",
         "tokens",
         "rounds",
@@ -103,7 +117,7 @@ pub fn table(points: &[Point]) -> String {
         let ms = |spread: Spread| format!("{:.3}", spread.times(1e3));
         writeln!(
             text,
-            "{:>6} {:>8.0} {:>7} {:>14.1} {:>16.1} {:>22} {:>22} {:>11.2}x",
+            "{:>6} {:>8.0} {:>7} {:>14.1} {:>16.1} {:>24} {:>24} {:>13.2}x",
             point.num_lines,
             point.num_tokens,
             point.num_rounds,
@@ -118,23 +132,77 @@ pub fn table(points: &[Point]) -> String {
     text
 }
 
-/// Each problem below the end of other code, so that its prompt has `len` lines.
-fn lengthened(problems: &[Task], programs: &[String], len: usize) -> Vec<Task> {
-    let lengthen = |(place, problem): (usize, &Task)| {
-        let own: Vec<&str> = problem.prompt.trim_end().lines().collect();
-        let others = programs.iter().cycle().skip(place + 1).take(programs.len().max(1) * 64);
-        let mut above: Vec<&str> = Vec::new();
-        for program in others.take_while(|program| !program.is_empty()) {
-            if above.len() + own.len() >= len {
-                break;
-            }
-            above.extend(program.lines());
-        }
-        let num_above = len.saturating_sub(own.len()).min(above.len());
-        let lines = [&above[above.len() - num_above..], &own[own.len().saturating_sub(len)..]];
-        Task { prompt: lines.concat().join("\n"), ..problem.clone() }
+/// `num_lines` lines of the problems' prompts, from the problem `first` on, in a circle.
+fn source(problems: &[Task], first: usize, num_lines: usize) -> Vec<String> {
+    let circle = problems.iter().cycle().skip(first);
+    let lines = circle.flat_map(|problem| problem.prompt.lines());
+    // A blank line at the end of a prompt wouldn't count.
+    let lines = lines.filter(|line| !line.trim().is_empty());
+    lines.map(|line| format!("{line}\n")).take(num_lines).collect()
+}
+
+/// A program of `num_lines` lines from each problem on, and the rounds that append to it.
+fn tasks(problems: &[Task], num_lines: usize, k: usize, tokenizer: &Tokenizer) -> Vec<Submission> {
+    let task = |(task_idx, problem): (usize, &Task)| {
+        let lines = source(problems, task_idx, num_lines + NUM_ROUNDS);
+        let rounds = (0..NUM_ROUNDS).map(|place| round(place, &lines, num_lines, k, tokenizer));
+        let (id, language) = (problem.id.clone(), problem.language.clone());
+        let (prompt, stop) = (lines[..num_lines].concat(), Vec::new());
+        let task = Task { id, sample: 0, prompt, language, stop };
+        Submission { task_idx, task, recorded: Some(rounds.collect()) }
     };
-    problems.iter().enumerate().map(lengthen).collect()
+    problems.iter().enumerate().map(task).collect()
+}
+
+/// A round that appends line `num_lines + place` of `lines`.
+fn round(
+    place: usize,
+    lines: &[String],
+    num_lines: usize,
+    k: usize,
+    tokenizer: &Tokenizer,
+) -> Round {
+    let newest = num_lines + place - 1;
+    // Evenly over the program as it was at first, and the newest line.
+    let staying = (1..k).map(|nth| num_lines * nth / k);
+    let mut positions: Vec<usize> = staying.chain([newest]).collect();
+    positions.dedup();
+    // All but one find the line that is there already, which is no candidate.
+    let text = |nth: usize, position: usize| if nth == 0 { CANDIDATE } else { &lines[position] };
+    let infill = |(nth, &position): (usize, &usize)| Infill {
+        position,
+        text: text(nth, position).to_owned(),
+        decoded: decoded(text(nth, position), tokenizer),
+    };
+    let next = &lines[newest + 1];
+    Round {
+        round: place,
+        num_lines: newest + 1,
+        positions: positions
+            .iter()
+            .map(|&position| ChosenPosition { position, score: 0.0 })
+            .collect(),
+        infills: positions.iter().enumerate().map(infill).collect(),
+        next_line: next.trim_end_matches('\n').to_owned(),
+        decoded: decoded(next, tokenizer),
+        ended: false,
+        candidates: vec![CandidateReport {
+            position: positions[0],
+            inserted: vec![CANDIDATE.to_owned()],
+            by: Judge::Score,
+            deltas: vec![Some(f64::NEG_INFINITY)],
+            accepted: false,
+            gain: 0.0,
+        }],
+        change: Change::Append { line: next.clone() },
+        tokens: TokenCounts::default(),
+        seconds: 0.0,
+    }
+}
+
+fn decoded(line: &str, tokenizer: &Tokenizer) -> Decoded {
+    let tokens = tokenizer.encode(line).iter().map(|token| token.0).collect();
+    Decoded { tokens, end: Some(LineEnd::Complete) }
 }
 
 /// Sums over rounds.
@@ -143,7 +211,7 @@ struct Rounds {
     num_rounds: usize,
     num_tokens: usize,
     seconds: f64,
-    programs: Vec<String>,
+    failure: Option<TaskError>,
 }
 
 impl Rounds {
@@ -168,21 +236,21 @@ impl Observer for Rounds {
     }
 
     fn finished(&mut self, _task: usize, result: &Result<Solution, TaskError>) {
-        self.programs.extend(result.as_ref().map(|solution| solution.program.clone()));
+        self.failure = self.failure.take().or_else(|| result.as_ref().err().cloned());
     }
 }
 
 fn run(
     generator: &mut Generator,
     settings: Settings,
-    tasks: &[Task],
+    tasks: &[Submission],
     stop: &AtomicBool,
 ) -> Result<Rounds, BenchError> {
     generator.change_settings(settings);
     let mut rounds = Rounds::default();
-    generator.run(Submission::all(tasks), &mut rounds, stop)?;
-    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+    generator.run(tasks.to_vec(), &mut rounds, stop)?;
+    if stop.load(Ordering::Relaxed) {
         return Err(BenchError::Interrupted);
     }
-    Ok(rounds)
+    rounds.failure.take().map_or(Ok(rounds), |failure| Err(BenchError::Task(failure)))
 }

@@ -23,6 +23,7 @@ use crate::generator::{Generator, GeneratorError};
 use crate::mechanism::Mechanism;
 use crate::scheduler::Submission;
 use crate::settings::{Mode, Settings};
+use crate::task::TaskError;
 
 /// Tasks that are run before anything is measured.
 const NUM_WARM_UP_TASKS: usize = 2;
@@ -60,6 +61,9 @@ pub enum BenchError {
     /// The generator broke off.
     #[error(transparent)]
     Generator(#[from] GeneratorError),
+    /// A program of the bench itself failed.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// The user broke off.
     #[error("interrupted; nothing is reported, since a mode may be missing")]
     Interrupted,

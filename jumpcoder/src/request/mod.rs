@@ -282,9 +282,12 @@ impl Request {
         }
         let rounds = self.recorded.as_ref();
         let recorded = rounds.and_then(|rounds| rounds.get(self.num_rounds));
+        let is_comment = &jumping.is_comment;
         let positions = jumping.positions.get_or_insert_with(|| {
-            let found = || critical_positions(&self.program, &jumping.is_comment, cx.settings);
-            recorded.map_or_else(found, |round| round.positions.clone())
+            let found = || critical_positions(&self.program, is_comment, cx.settings);
+            let exists = |chosen: &&ChosenPosition| chosen.position < is_comment.len();
+            let follow = |round: &Round| round.positions.iter().filter(exists).cloned().collect();
+            recorded.map_or_else(found, follow)
         });
         if jumping.infilling.is_stem_ready(&self.program, positions, cx.models) {
             jumping.has_begun = true;

@@ -178,7 +178,7 @@ impl Writing {
 
     fn progress(&mut self, rounds: Vec<Round>, cx: &mut Context<'_>) -> Progress {
         let diverged = self.assignment.recorded.as_ref().and_then(|recorded| {
-            let is_other = |round: &&Round| !is_as_recorded(round, recorded);
+            let is_other = |round: &&Round| !is_as_recorded(round, recorded, cx.settings.mode);
             rounds.iter().find(is_other).map(|round| round.round)
         });
         let result = match diverged {
@@ -296,9 +296,12 @@ impl Writing {
     }
 }
 
-/// Did a round change the program as it did in the recorded run?
-fn is_as_recorded(round: &Round, recorded: &[Round]) -> bool {
-    recorded.get(round.round).is_some_and(|recorded| recorded.change == round.change)
+/// Did a round change the program as it did in the recorded run, and look where that looked?
+fn is_as_recorded(round: &Round, recorded: &[Round], mode: Mode) -> bool {
+    recorded.get(round.round).is_some_and(|recorded| {
+        let looked_there = mode == Mode::Ar || recorded.positions == round.positions;
+        recorded.change == round.change && looked_there
+    })
 }
 
 /// The task's language, if the mode needs one.
