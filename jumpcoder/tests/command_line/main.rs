@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod bench;
 mod checkpoints;
 mod folder;
 mod interruptions;

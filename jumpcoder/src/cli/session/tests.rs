@@ -147,7 +147,7 @@ fn output_is_in_the_order_of_the_input() {
     assert_eq!(folder.ending("--force --limit 1", backwards(9)), Ending::Success);
     assert_eq!(folder.lines(), expected[..1]);
     let trace = std::fs::read_to_string(folder.0.join("trace")).unwrap();
-    assert_eq!(trace.lines().count(), 3, "started, round, finished of one task");
+    assert_eq!(trace.lines().count(), 4, "the run, then started, round, finished of one task");
 }
 
 #[test]
