@@ -5,4 +5,5 @@ mod logits;
 mod parity;
 mod shared;
 mod sharing;
+mod simulation;
 mod tidy;
