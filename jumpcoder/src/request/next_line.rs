@@ -204,6 +204,7 @@ impl NextLine {
         let model = cx.models.get(Role::Generation);
         let has_newline = |token: &&TokenId| model.tokenizer.bytes(**token).contains(&b'\n');
         let room = model.engine.size().context_len - len;
+        let room = room.min(cx.max_draft_len(Role::Generation));
         let line = self.draft.iter().take_while(|token| !has_newline(token)).take(room);
         let num_before = tokens.len();
         tokens.extend(line);

@@ -119,6 +119,11 @@ impl Context<'_> {
         context_len
     }
 
+    /// Tokens that a draft may have: with the token before it, it must fit into one step.
+    pub fn max_draft_len(&self, role: Role) -> usize {
+        self.models.get(role).engine.size().max_rows - 1
+    }
+
     /// Tokens that a sequence of this model may have.
     pub fn context_len(&self, role: Role) -> usize {
         self.models.get(role).engine.size().context_len
