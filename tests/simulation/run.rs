@@ -89,11 +89,8 @@ struct Witness(u64);
 impl Drop for Witness {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let seed = self.0;
-            eprintln!(
-                "replay the schedule that failed with\n  \
-                 JUMP_SEED={seed} cargo test -p jump-tests simulation"
-            );
+            let command = format!("JUMP_SEED={} cargo test -p jump-tests simulation", self.0);
+            eprintln!("{}", format!("replay the schedule that failed: {command}"));
         }
     }
 }
@@ -195,11 +192,17 @@ impl Run<'_> {
     fn step(&mut self, heard: &mut Heard<'_>) {
         let every = self.schedule.fails_every;
         let fails = every > 0 && self.draw.one_in(every);
-        let probe = &self.probes[self.draw.below(self.probes.len())];
-        probe.fails_next.set(fails);
+        let which = self.draw.below(self.probes.len());
+        for (idx, probe) in self.probes.iter().enumerate() {
+            probe.fails_next.set(fails && idx == which);
+        }
         let num_preemptions = self.scheduler.stats().num_preemptions;
         if let Err(error) = self.scheduler.step(heard) {
-            assert!(fails && !probe.fails_next.get(), "step {} failed: {error}", self.num_tries);
+            assert!(
+                fails && !self.probes[which].fails_next.get(),
+                "step {} failed: {error}",
+                self.num_tries
+            );
         }
         let is_first = num_preemptions == 0 && self.scheduler.stats().num_preemptions == 1;
         // The first task that is put off is the youngest one in flight.
