@@ -86,7 +86,7 @@ impl NextLine {
 
     /// Where the outcomes of its orders go.
     pub fn slot(&self) -> Slot {
-        Slot::NextLine(self.num_dropped)
+        Slot::NextLine(self.sequence, self.num_dropped)
     }
 
     /// Follows a recorded run in the round that is about to begin, and in the one after it.
