@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// What must happen in some of many schedules.
-const EXPECTED: [&str; 24] = [
+const EXPECTED: [&str; 25] = [
     "cancelled before it began",
     "cancelled in flight",
     "cancelled while put off",
@@ -14,6 +14,7 @@ const EXPECTED: [&str; 24] = [
     "dropped look-ahead",
     "evicted sequence",
     "failed by itself: blank",
+    "failed by itself: more blocks than there are",
     "failed by itself: too long",
     "failed by itself: too many lines",
     "failed by itself: unknown language",

@@ -102,8 +102,13 @@ pub fn run(seed: u64, workshop: &mut Workshop, coverage: &mut Coverage) {
     if std::env::var_os("JUMP_SEED").is_some() {
         eprintln!("{schedule:#?}");
     }
-    let alone = alone(seed, &schedule, workshop);
-    let plans = [Some(schedule.generation), schedule.infilling].into_iter().flatten().collect();
+    let (alone, peaks) = alone(seed, &schedule, workshop);
+    let mut plans: Vec<ModelPlan> = schedule.plans().collect();
+    if let Some(percent) = schedule.starvation {
+        for (plan, peak) in plans.iter_mut().zip(peaks) {
+            plan.size.num_blocks = (peak * percent).div_ceil(100);
+        }
+    }
     let mut loan = Loan::new(workshop, plans, schedule.is_strict);
     {
         let mut heard =
@@ -118,7 +123,7 @@ pub fn run(seed: u64, workshop: &mut Workshop, coverage: &mut Coverage) {
         };
         let _witness = Witness(seed);
         run.go(&mut heard);
-        heard.check_ends(run.num_submitted);
+        heard.check_ends(run.num_submitted, schedule.starvation.is_some());
         if run.scheduler.is_finished() {
             assert!(is_at_rest(&loan.probes, &loan.plans), "with the last task all went");
         }
@@ -224,14 +229,14 @@ impl Run<'_> {
     }
 }
 
-/// What each task gives alone, with everything switched off.
-fn alone(seed: u64, schedule: &Schedule, workshop: &mut Workshop) -> Vec<Rc<Alone>> {
+/// What each task gives alone, with everything switched off, and how many blocks of each model that
+/// takes at most.
+fn alone(seed: u64, schedule: &Schedule, workshop: &mut Workshop) -> (Vec<Rc<Alone>>, Vec<usize>) {
     let with_room = |plan: ModelPlan| {
         let num_blocks = 2 * plan.size.num_blocks;
         ModelPlan { size: EngineSize { max_rows: 1024, num_blocks, ..plan.size }, ..plan }
     };
-    let plans = [Some(schedule.generation), schedule.infilling].into_iter().flatten();
-    let mut loan = Loan::new(workshop, plans.map(with_room).collect(), false);
+    let mut loan = Loan::new(workshop, schedule.plans().map(with_room).collect(), false);
     let settings = Settings { mechanisms: Mechanisms::none(), ..schedule.settings.clone() };
     let mut found: Vec<Rc<Alone>> = Vec::new();
     for (task_idx, planned) in schedule.tasks.iter().enumerate() {
@@ -245,8 +250,9 @@ fn alone(seed: u64, schedule: &Schedule, workshop: &mut Workshop) -> Vec<Rc<Alon
         let same = (0..task_idx).find(is_same).map(|other| Rc::clone(&found[other]));
         found.push(same.unwrap_or_else(|| Rc::new(run_alone(seed, task, &settings, &mut loan))));
     }
+    let peaks = loan.probes.iter().map(|probe| probe.peak_blocks.get()).collect();
     loan.give_back(workshop);
-    found
+    (found, peaks)
 }
 
 fn run_alone(seed: u64, task: Task, settings: &Settings, loan: &mut Loan) -> Alone {

@@ -81,6 +81,8 @@ pub struct Schedule {
     pub fails_every: usize,
     /// Is the first task that is put off cancelled?
     pub cancels_suspended: bool,
+    /// The models have only so many per cent of the blocks that a task takes alone, sharing nothing.
+    pub starvation: Option<usize>,
     /// The run is dropped after so many steps.
     pub stops_after: Option<usize>,
     /// Is the whole cache looked at in every step?
@@ -120,9 +122,15 @@ impl Schedule {
             cancels_every: draw.pick(&[0, 0, 0, 40, 400]),
             fails_every: draw.pick(&[0, 0, 0, 7, 50]),
             cancels_suspended: draw.one_in(5),
+            starvation: draw.pick(&[None, None, Some(80), Some(100), Some(120), Some(160)]),
             stops_after: draw.one_in(12).then(|| draw.below(500)),
             is_strict: draw.one_in(8),
         }
+    }
+
+    /// The models: G, and I if it is another.
+    pub fn plans(&self) -> impl Iterator<Item = ModelPlan> {
+        [Some(self.generation), self.infilling].into_iter().flatten()
     }
 }
 
@@ -138,7 +146,7 @@ fn settings(draw: &mut Draw) -> Settings {
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
         num_positions: 1 + draw.below(5),
         threshold: draw.pick(&[0.3, 0.3, 0.0, -0.5, 1.0]),
-        max_lines: 4 + draw.below(9),
+        max_lines: 6 + draw.below(9),
         max_line_tokens: draw.pick(&[2, 6, 12, 40, 40, 256]),
         score: draw.pick(&[ScoreKind::Logit, ScoreKind::LogProb]),
         infill_comments: draw.one_in(3),
@@ -175,14 +183,15 @@ fn tasks(draw: &mut Draw, settings: &Settings, script: &Script) -> Vec<Planned> 
 }
 
 fn problem(idx: usize, draw: &mut Draw, settings: &Settings, script: &Script) -> Task {
-    let num_lines = if draw.one_in(24) { settings.max_lines } else { 1 + draw.below(6) };
+    let num_lines =
+        if draw.one_in(40) { settings.max_lines } else { 1 + draw.pick(&[0, 0, 1, 2, 3, 5]) };
     let prompt = script.prompt(num_lines.min(settings.max_lines), draw.number());
     let stop = draw.pick(&[&[][..], &[], &["def"], &["\nclass", "print"]]);
-    let language = if draw.one_in(24) { "cobol" } else { "python" };
+    let language = if draw.one_in(40) { "cobol" } else { "python" };
     Task {
         id: format!("problem {idx}"),
         sample: 0,
-        prompt: if draw.one_in(24) { "\n \n".to_owned() } else { prompt },
+        prompt: if draw.one_in(40) { "\n \n".to_owned() } else { prompt },
         language: language.to_owned(),
         stop: stop.iter().map(|stop| (*stop).to_owned()).collect(),
     }

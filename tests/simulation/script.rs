@@ -197,14 +197,14 @@ impl Script {
     pub fn choose(&self, text: &Reading, sampling: Option<Sampling>) -> TokenId {
         let Vocabulary { end, bytes, newline_piece, .. } = &self.vocabulary;
         let whim = mix(text.hash, sampling.map_or(0, |sampling| sampling.key));
-        let Some(line) = self.line(text).filter(|_| whim % 97 > 0) else { return *end };
+        let Some(line) = self.line(text).filter(|_| whim % 397 > 0) else { return *end };
         let place = usize::from(text.line_len);
         let (byte, token) = match (line.bytes.get(place), line.tokens.get(place)) {
             (Some(byte), Some(token)) => (*byte, *token),
             _ => (b'\n', bytes[usize::from(b'\n')]),
         };
         let own = bytes[usize::from(byte)];
-        match whim / 97 % 64 {
+        match whim / 397 % 64 {
             // A draw that isn't the most probable one.
             0..12 if sampling.is_some() && byte.is_ascii_alphanumeric() => {
                 bytes[usize::from(b'a') + (whim / 10_000 % 6) as usize]
@@ -224,7 +224,7 @@ impl Script {
         // What is near decides most of the time.
         let seed = if text.line_seed % 3 > 0 { text.near_seed } else { text.line_seed };
         let seed = mix(seed, u64::from(is_infill));
-        let is_over = text.line_seed % if is_infill { 6 } else { 19 } == 1;
+        let is_over = text.line_seed % if is_infill { 6 } else { 41 } == 1;
         if is_over && text.line_len == 0 {
             return None;
         }

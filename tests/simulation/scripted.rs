@@ -20,17 +20,15 @@ pub struct Probe {
     pub fails_next: Cell<bool>,
     /// Steps that failed.
     pub num_failures: Cell<usize>,
-    /// Rows that were run.
-    pub num_rows: Cell<usize>,
     /// Drafts of which a token was right, and of which one was wrong.
     pub num_accepted: Cell<usize>,
     pub num_rejected: Cell<usize>,
-    /// Orders that were run in parts are seen as works without a wish.
-    pub num_prefills: Cell<usize>,
     /// The sequences that there are.
     pub live: RefCell<HashSet<SequenceId>>,
     /// Blocks that no sequence holds.
     pub num_free_blocks: Cell<usize>,
+    /// Blocks in use at most.
+    pub peak_blocks: Cell<usize>,
 }
 
 impl Probe {
@@ -133,8 +131,6 @@ impl Scripted {
 
     fn count(&self, work: &Work, next: Option<&NextOutcome>) {
         let add = |counter: &Cell<usize>, num| counter.set(counter.get() + num);
-        add(&self.probe.num_rows, work.tokens.len());
-        add(&self.probe.num_prefills, usize::from(next.is_none() && work.targets.is_empty()));
         let draft_len = work.next.as_ref().map_or(0, |next| next.draft_len);
         let num_accepted = next.map_or(0, |next| next.accepted.len());
         add(&self.probe.num_accepted, usize::from(num_accepted > 0));
@@ -219,6 +215,7 @@ impl LanguageModel for Scripted {
             return Err(EngineError::TooManyRows { rows: 0, max_rows: 0 });
         }
         let readings = self.run(work);
+        self.probe.peak_blocks.set(self.probe.peak_blocks.get().max(self.num_live_blocks()));
         let outcomes: Vec<Outcome> = work
             .iter()
             .zip(&readings)
