@@ -6,4 +6,5 @@ mod parity;
 mod replay;
 mod shared;
 mod sharing;
+mod simulation;
 mod tidy;

@@ -170,7 +170,7 @@ impl Infilling {
         }
         let (sequence, start) = self.sequence_for(&prompt, cx);
         branch.sequence = Some(sequence);
-        draft.truncate(max_prompt_len - prompt.len());
+        draft.truncate((max_prompt_len - prompt.len()).min(cx.max_draft_len(Role::Infilling)));
         branch.draft_len = draft.len();
         counts.reused += start;
         counts.infill_prefill += prompt.len() - start;

@@ -158,7 +158,7 @@ impl Request {
 
     /// Is the outcome of this order still wanted? It isn't if an insertion came between.
     pub fn wants(&self, slot: Slot) -> bool {
-        !matches!(slot, Slot::NextLine(_)) || slot == self.next_line.slot()
+        !matches!(slot, Slot::NextLine(..)) || slot == self.next_line.slot()
     }
 
     /// Begins the next round, or ends the request if a limit is reached.
@@ -195,7 +195,7 @@ impl Request {
     pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Vec<Round> {
         let counts = &mut self.round.tokens;
         match (slot, &mut self.jumping) {
-            (Slot::NextLine(_), _) => {
+            (Slot::NextLine(..), _) => {
                 self.next_line.absorb(outcome, &mut self.program, counts, cx);
             }
             (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
@@ -243,7 +243,7 @@ impl Request {
         }
         let infilling = self.jumping.as_ref().map(|jumping| jumping.infilling.stem());
         let (role, sequence) = match (slot, infilling) {
-            (Slot::NextLine(_), _) if self.next_line.is_at_beginning() => {
+            (Slot::NextLine(..), _) if self.next_line.is_at_beginning() => {
                 (Role::Generation, self.next_line.sequence())
             }
             (Slot::Stem, Some(stem)) => (Role::Infilling, stem),

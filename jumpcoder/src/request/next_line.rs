@@ -86,7 +86,7 @@ impl NextLine {
 
     /// Where the outcomes of its orders go.
     pub fn slot(&self) -> Slot {
-        Slot::NextLine(self.num_dropped)
+        Slot::NextLine(self.sequence, self.num_dropped)
     }
 
     /// Follows a recorded run in the round that is about to begin, and in the one after it.
@@ -204,6 +204,7 @@ impl NextLine {
         let model = cx.models.get(Role::Generation);
         let has_newline = |token: &&TokenId| model.tokenizer.bytes(**token).contains(&b'\n');
         let room = model.engine.size().context_len - len;
+        let room = room.min(cx.max_draft_len(Role::Generation));
         let line = self.draft.iter().take_while(|token| !has_newline(token)).take(room);
         let num_before = tokens.len();
         tokens.extend(line);

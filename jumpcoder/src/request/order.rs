@@ -11,8 +11,9 @@ use crate::settings::{REFERENCE_CONTEXT_LEN, Settings};
 /// Where in a request an outcome goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// The line that G writes next, by how often the lines in progress were dropped before.
-    NextLine(u32),
+    /// The line that G writes next, by the sequence that it is written in, and by how often the lines
+    /// in progress were dropped before.
+    NextLine(SequenceId, u32),
     /// The sequence that all infill prompts begin with.
     Stem,
     /// A branch, by its place among the round's branches.
@@ -42,7 +43,7 @@ impl Slot {
     /// The part of the work that it belongs to.
     pub fn part(self) -> Part {
         match self {
-            Self::NextLine(_) => Part::Generation,
+            Self::NextLine(..) => Part::Generation,
             Self::Stem => Part::Stem,
             Self::Branch(_) => Part::Infilling,
             Self::Candidate(_) => Part::Rescoring,
@@ -117,6 +118,11 @@ impl Context<'_> {
             return context_len.min(REFERENCE_CONTEXT_LEN);
         }
         context_len
+    }
+
+    /// Tokens that a draft may have: with the token before it, it must fit into one step.
+    pub fn max_draft_len(&self, role: Role) -> usize {
+        self.models.get(role).engine.size().max_rows - 1
     }
 
     /// Tokens that a sequence of this model may have.

@@ -17,13 +17,16 @@ pub struct Perplexities {
 }
 
 impl Perplexities {
-    /// Runs every token of each program for its log-probability.
+    /// Runs every token of each program for its log-probability, as far as the context reaches: the
+    /// last line may have gone beyond it.
     pub fn begin(programs: &[&Program], counts: &mut TokenCounts, cx: &mut Context<'_>) -> Self {
         let mut sequences = Vec::new();
-        let num_ordered = programs.iter().map(|program| program.ids().len()).sum();
+        let mut num_ordered = 0;
+        let context_len = cx.context_len(Role::Generation);
         for (program_idx, program) in programs.iter().enumerate() {
             let sequence = cx.models.get_mut(Role::Generation).engine.new_sequence();
-            let ids = program.ids();
+            let ids = &program.ids()[..program.ids().len().min(context_len)];
+            num_ordered += ids.len();
             // What the last token predicts isn't asked for, but a text of one token must run too.
             let targets = ids.iter().skip(1).enumerate();
             let targets = targets.map(|(after, &token)| ScoreTarget { after, token }).collect();
