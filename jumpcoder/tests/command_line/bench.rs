@@ -43,9 +43,8 @@ fn overhead_compares_all_modes() {
         assert_eq!(mode["stats"]["num_rows"], num_run, "all rows are counted by kind: {mode}");
     }
     let num_rows = |mode: &Value| mode["stats"]["num_rows"].as_u64().unwrap();
-    let [ar, jump, alone, rest @ ..] = &modes[..] else { panic!("{figures}") };
+    let [ar, jump, alone, ..] = &modes[..] else { panic!("{figures}") };
     assert!(num_rows(ar) < num_rows(jump) && num_rows(jump) < num_rows(alone), "{figures}");
-    assert!(rest.iter().all(|mode| num_rows(mode) <= num_rows(alone)), "{figures}");
     assert_eq!(tokens(alone)["reused"], 0, "nothing is shared");
 }
 

@@ -11,7 +11,7 @@ use super::folder::{Folder, examples, wait};
 const ARGS: [&str; 9] =
     ["generate", "--quiet", "--input", "in", "--output", "out", "--concurrency", "2", "--resume"];
 
-/// What must be the same, however often a run was begun: not what neighbours in the run have a part in the run have a part in: the time, and the tokens that
+/// What must be the same, however often a run was begun: not what neighbours in the run have a part
 /// in, the time and the tokens that tasks of the same prompt could share.
 fn without_cost(mut lines: Vec<Value>) -> Vec<Value> {
     for line in &mut lines {
