@@ -3,6 +3,7 @@
 //! they run.
 
 mod infilling;
+mod jumping;
 mod next_line;
 pub mod order;
 mod perplexity;
@@ -15,34 +16,18 @@ use std::time::Instant;
 use jump_engine::Outcome;
 use jump_models::Tokenizer;
 
-use crate::decision::combination::{Candidate, combine};
-use crate::decision::position::critical_positions;
-use crate::event::{CandidateReport, Change, ChosenPosition, Infill, Judge, Round, TokenCounts};
+use crate::event::{CandidateReport, Change, Infill, Round, TokenCounts};
 use crate::idle::Owner;
-use crate::language::{InfillKind, Language};
+use crate::language::Language;
 use crate::mechanism::Mechanism;
 use crate::models::{Models, Role};
 use crate::program::{KnownScores, Line, Program};
-use crate::request::infilling::{Gaps, Infilling};
-use crate::request::next_line::{NextLine, WrittenLine, scorable};
+use crate::request::jumping::{Found, Jumping};
+use crate::request::next_line::{NextLine, WrittenLine};
 use crate::request::order::{Context, Slot};
-use crate::request::rescoring::{Attempt, Rescoring};
+use crate::request::rescoring::Attempt;
 use crate::settings::Settings;
 use crate::task::Insertion;
-
-/// What is needed to write a program that jumps.
-struct Jumping {
-    language: &'static dyn Language,
-    infilling: Infilling,
-    /// The round's positions, once they are chosen.
-    positions: Option<Vec<ChosenPosition>>,
-    /// Whether the branches of the positions have begun.
-    has_begun: bool,
-    /// Does the program use undefined names?
-    has_undefined: bool,
-    is_comment: Vec<bool>,
-    rescoring: Option<Rescoring>,
-}
 
 /// The state of a round.
 struct RoundState {
@@ -106,15 +91,8 @@ impl Request {
         let Beginning { program, stop, task_key, language, owner, has_kin, recorded } = beginning;
         let mut new_sequence = |role| models.get_mut(role).engine.new_sequence();
         let next_line = NextLine::new(owner, new_sequence(Role::Generation), task_key);
-        let jumping = language.map(|language| Jumping {
-            language,
-            infilling: Infilling::new(language, owner, new_sequence(Role::Infilling)),
-            positions: None,
-            has_begun: false,
-            has_undefined: false,
-            is_comment: Vec::new(),
-            rescoring: None,
-        });
+        let jumping =
+            language.map(|language| Jumping::new(language, owner, new_sequence(Role::Infilling)));
         Self {
             program,
             stop: stop.to_vec(),
@@ -177,8 +155,7 @@ impl Request {
         }
         self.next_line.begin(&self.program, &mut self.round.tokens, cx);
         if let Some(jumping) = &mut self.jumping {
-            jumping.look_at(&self.program);
-            jumping.infilling.extend_stem(&self.program, &mut self.round.tokens, cx);
+            jumping.begin(&self.program, &mut self.round.tokens, cx);
         }
         self.begin_branches(cx);
     }
@@ -198,14 +175,8 @@ impl Request {
             (Slot::NextLine(..), _) => {
                 self.next_line.absorb(outcome, &mut self.program, counts, cx);
             }
-            (Slot::Stem, Some(jumping)) => jumping.infilling.absorb_stem(),
-            (Slot::Branch(idx), Some(jumping)) => {
-                jumping.infilling.absorb(idx, outcome, counts, cx);
-            }
-            (Slot::Candidate(idx), Some(Jumping { rescoring: Some(rescoring), .. })) => {
-                rescoring.absorb(idx, outcome, counts, cx);
-            }
-            (slot, _) => panic!("the request has nothing under way at {slot:?}"),
+            (slot, Some(jumping)) => jumping.absorb(slot, outcome, counts, cx),
+            (slot, None) => panic!("the request has nothing under way at {slot:?}"),
         }
         self.keep_prompt(slot, cx);
         self.look_ahead(cx);
@@ -220,12 +191,10 @@ impl Request {
             if !self.has_written() {
                 break;
             }
-            if self.jumping.as_ref().is_some_and(|jumping| jumping.rescoring.is_none()) {
+            if self.jumping.as_ref().is_some_and(|jumping| !jumping.is_judging()) {
                 self.begin_judging(cx);
             }
-            let is_judged =
-                |jumping: &Jumping| jumping.rescoring.as_ref().is_none_or(Rescoring::is_finished);
-            if !self.jumping.as_ref().is_none_or(is_judged) {
+            if !self.jumping.as_ref().is_none_or(Jumping::is_judged) {
                 break;
             }
             ended.push(self.end_round(cx));
@@ -241,8 +210,8 @@ impl Request {
         if !self.has_kin || self.num_rounds > 0 || !cx.settings.uses(Mechanism::Fork) {
             return;
         }
-        let infilling = self.jumping.as_ref().map(|jumping| jumping.infilling.stem());
-        let (role, sequence) = match (slot, infilling) {
+        let stem = self.jumping.as_ref().map(Jumping::stem);
+        let (role, sequence) = match (slot, stem) {
             (Slot::NextLine(..), _) if self.next_line.is_at_beginning() => {
                 (Role::Generation, self.next_line.sequence())
             }
@@ -273,65 +242,30 @@ impl Request {
         self.round.appended = Some(program);
     }
 
-    /// Begins the infills as soon as the scores of the program are known and the stem is there.
+    /// Begins the infills if they can begin.
     fn begin_branches(&mut self, cx: &mut Context<'_>) {
-        let Some(jumping) = &mut self.jumping else { return };
-        let is_scored = scorable(&self.program, cx.settings).is_empty();
-        if jumping.has_begun || !is_scored {
-            return;
-        }
-        let rounds = self.recorded.as_ref();
-        let recorded = rounds.and_then(|rounds| rounds.get(self.num_rounds));
-        let is_comment = &jumping.is_comment;
-        let positions = jumping.positions.get_or_insert_with(|| {
-            let found = || critical_positions(&self.program, is_comment, cx.settings);
-            let exists = |chosen: &&ChosenPosition| chosen.position < is_comment.len();
-            let follow = |round: &Round| round.positions.iter().filter(exists).cloned().collect();
-            recorded.map_or_else(found, follow)
-        });
-        if jumping.infilling.is_stem_ready(&self.program, positions, cx.models) {
-            jumping.has_begun = true;
-            let gaps = Gaps {
-                program: &self.program,
-                positions,
-                allow_functions: jumping.has_undefined,
-                recorded: recorded.map_or(&[], |round| &round.infills),
-            };
-            jumping.infilling.begin(&gaps, &mut self.round.tokens, cx);
+        let Self { jumping, program, recorded, num_rounds, round, .. } = self;
+        let recorded = recorded.as_deref().and_then(|rounds| rounds.get(*num_rounds));
+        if let Some(jumping) = jumping {
+            jumping.begin_branches(program, recorded, &mut round.tokens, cx);
         }
     }
 
     /// Are the next line and all infills there?
     fn has_written(&self) -> bool {
-        let has_infilled = |jumping: &Jumping| jumping.has_begun && jumping.infilling.is_finished();
-        self.next_line.is_finished() && self.jumping.as_ref().is_none_or(has_infilled)
+        self.next_line.is_finished() && self.jumping.as_ref().is_none_or(Jumping::has_infilled)
     }
 
-    /// Makes candidates of the infills and judges those that need no model. Without an accepted one
-    /// the others are rescored.
+    /// Judges what was found, as far as it needs no model, and begins to rescore the rest.
     fn begin_judging(&mut self, cx: &mut Context<'_>) {
-        let Some(jumping) = &mut self.jumping else { return };
-        self.round.infills = jumping.infilling.infills();
-        let infills = self.round.infills.iter();
-        let combined = infills.filter_map(|infill| {
-            let (program, language) = (&self.program, jumping.language);
-            combine(program, infill.position, &infill.text, language, cx.settings)
-        });
-        let is_for_ast = |candidate: &Candidate| {
-            let kinds = [InfillKind::Import, InfillKind::Function];
-            cx.settings.ast_judge && kinds.contains(&candidate.kind)
-        };
-        let (for_ast, for_scoring): (Vec<_>, Vec<_>) = combined.partition(is_for_ast);
-        self.round.reports = jumping.judge_by_ast(&self.program, for_ast);
-        let is_decided = self.round.reports.iter().any(|report| report.accepted);
-        let for_scoring = if is_decided { Vec::new() } else { for_scoring };
-        let rounds = self.recorded.as_ref();
-        let recorded = rounds.and_then(|rounds| rounds.get(self.num_rounds));
-        let recorded = recorded.map_or(&[][..], |round| &round.candidates);
-        let (sequence, counts) = (self.next_line.sequence(), &mut self.round.tokens);
-        let rescoring =
-            Rescoring::begin(&self.program, for_scoring, sequence, recorded, counts, cx);
-        jumping.rescoring = Some(rescoring);
+        let Self { jumping, program, next_line, recorded, num_rounds, round, .. } = self;
+        let recorded = recorded.as_deref().and_then(|rounds| rounds.get(*num_rounds));
+        let Some(jumping) = jumping else { return };
+        let (sequence, counts) = (next_line.sequence(), &mut round.tokens);
+        let Found { infills, reports } =
+            jumping.begin_judging(program, sequence, recorded, counts, cx);
+        round.infills = infills;
+        round.reports = reports;
     }
 
     /// Selects, changes the program, and reports.
@@ -345,7 +279,7 @@ impl Request {
             }
             None => self.append(&written, cx),
         };
-        let positions = self.jumping.as_mut().and_then(|jumping| jumping.positions.take());
+        let positions = self.jumping.as_mut().map(Jumping::take_positions);
         let round = Round {
             round: self.num_rounds,
             num_lines,
@@ -366,7 +300,7 @@ impl Request {
 
     /// Inserts the best accepted candidate, if there is one.
     fn select(&mut self, cx: &mut Context<'_>) -> Option<Change> {
-        let rescoring = self.jumping.as_mut()?.rescoring.take().unwrap_or_default();
+        let rescoring = self.jumping.as_mut()?.take_rescoring();
         let by_ast = self.round.reports.iter().find(|report| report.accepted).cloned();
         let best = rescoring.best();
         let by_score = best.map(|best| rescoring.attempts[best].report());
@@ -441,10 +375,7 @@ impl Request {
         tokens.wasted = tokens.num_run();
         self.tokens.add(&tokens);
         if let Some(jumping) = &mut self.jumping {
-            jumping.infilling.suspend(models);
-            if let Some(rescoring) = jumping.rescoring.take() {
-                rescoring.release(None, models);
-            }
+            jumping.suspend(models);
         }
     }
 
@@ -452,38 +383,9 @@ impl Request {
     pub fn release(self, models: &mut Models) -> Program {
         self.next_line.release(models);
         if let Some(jumping) = self.jumping {
-            jumping.infilling.release(models);
-            if let Some(rescoring) = jumping.rescoring {
-                rescoring.release(None, models);
-            }
+            jumping.release(models);
         }
         self.program
-    }
-}
-
-impl Jumping {
-    /// Begins a round with `program`.
-    fn look_at(&mut self, program: &Program) {
-        let lines: Vec<&str> = program.lines().iter().map(AsRef::as_ref).collect();
-        let analysis = self.language.analyze(&lines);
-        self.has_undefined = !analysis.undefined.is_empty();
-        self.is_comment = analysis.is_comment;
-        self.positions = None;
-        self.has_begun = false;
-    }
-
-    /// Judges imports and functions: accepted are those that define something undefined.
-    fn judge_by_ast(&self, program: &Program, candidates: Vec<Candidate>) -> Vec<CandidateReport> {
-        let lines: Vec<&str> = program.lines().iter().map(AsRef::as_ref).collect();
-        let judge = |candidate: Candidate| {
-            let Candidate { position, inserted, .. } = candidate;
-            let texts: Vec<&str> = inserted.iter().map(AsRef::as_ref).collect();
-            let accepted = self.language.defines_missing(&lines, position, &texts);
-            let inserted = inserted.into_iter().map(|line| line.text).collect();
-            let (by, deltas, gain) = (Judge::Ast, Vec::new(), 0.0);
-            CandidateReport { position, inserted, by, deltas, accepted, gain }
-        };
-        candidates.into_iter().map(judge).collect()
     }
 }
 
