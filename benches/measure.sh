@@ -5,9 +5,18 @@ set -euo pipefail
 
 results=${1:-target/results}
 shared=../shared/data
-humaneval=(--input "$shared/humaneval/HumanEval.jsonl.gz" --limit 60)
+humaneval=(--input "$shared/humaneval/HumanEval.jsonl.gz")
+mbpp=(--input "$shared/mbpp/sanitized-mbpp.json" --limit 200)
 mkdir -p "$results"
 cargo build --release --package jumpcoder --package jump-benches
+
+# bench NAME COMMAND ARGUMENTS..
+bench() {
+    local name=$1 command=$2
+    shift 2
+    target/release/jumpcoder bench "$command" "$@" --json "$results/$name.json" |
+        tee "$results/$name.txt"
+}
 
 {
     date --utc
@@ -16,10 +25,23 @@ cargo build --release --package jumpcoder --package jump-benches
     echo "load before: $(cut --delimiter=' ' --fields=1-3 /proc/loadavg)"
 } | tee "$results/machine.txt"
 
-target/release/jump-benches speed "${humaneval[@]}" --repeat "${SPEED_REPEATS:-5}" \
-    --json "$results/speed.json" | tee "$results/speed.txt"
-target/release/jump-benches throughput "${humaneval[@]}" --repeat "${THROUGHPUT_REPEATS:-3}" \
-    --json "$results/throughput.json" | tee "$results/throughput.txt"
+target/release/jump-benches floor "${humaneval[@]}" --limit 60 --json "$results/floor.json" |
+    tee "$results/floor.txt"
+bench latency overhead "${humaneval[@]}" --limit 60 --repeat 5
+bench throughput overhead "${humaneval[@]}" --limit 60 --repeat 3 --concurrency 32
+bench growth growth "${humaneval[@]}" --limit 10 --repeat 3
+
+# The outputs of all modes on all of HumanEval and 200 of MBPP, one at a time and 32 at once.
+for concurrency in 1 32; do
+    bench "humaneval-$concurrency" overhead "${humaneval[@]}" --repeat 1 --concurrency $concurrency
+    bench "mbpp-$concurrency" overhead "${mbpp[@]}" --repeat 1 --concurrency $concurrency
+done
+
+# The cost of the same decisions in a larger model, on random weights.
+target/release/jumpcoder generate --quiet --force "${humaneval[@]}" --limit 10 --concurrency 1 \
+    --output "$results/replayed.jsonl" --trace "$results/trace.jsonl"
+bench replay-1.3b overhead --replay "$results/trace.jsonl" --limit 3 --repeat 1 --without none \
+    --random-weights deepseek-coder-1.3b
 
 for quirks in "" --reference-quirks; do
     for mode in ar jump; do
