@@ -43,7 +43,7 @@ impl Observer for Listener {
 
     fn finished(&mut self, task: usize, result: &Result<Solution, TaskError>) {
         let program = result.as_ref().map(|solution| solution.program.clone());
-        self.work.programs.push(program.unwrap_or_else(|error| error.to_string()));
+        self.work.programs.push(program.unwrap_or_else(ToString::to_string));
         self.trace.iter_mut().for_each(|trace| trace.finished(task, result));
     }
 }

@@ -56,7 +56,7 @@ pub fn overhead(args: OverheadArgs) -> Result<Ending, Failure> {
         let mut generator = load(checkpoint, infilling, &settings, limits)?;
         let report =
             overhead::measure(&mut generator, &settings, &workload, &plan, &stop, &mut |text| {
-                progress(text)
+                progress(text);
             })
             .map_err(Breakdown::Bench)?;
         progress("");

@@ -68,7 +68,7 @@ pub fn measure(
     num_repeats: usize,
     stop: &AtomicBool,
 ) -> Result<Vec<Point>, BenchError> {
-    let mut runs: Vec<[Vec<Rounds>; 2]> = lengths.iter().map(|_| Default::default()).collect();
+    let mut runs: Vec<[Vec<Sums>; 2]> = lengths.iter().map(|_| Default::default()).collect();
     let k = settings.num_positions;
     let tasks: Vec<Vec<Submission>> =
         lengths.iter().map(|len| tasks(problems, *len, k, generator.tokenizer())).collect();
@@ -93,8 +93,8 @@ pub fn measure(
             num_rounds: jump[0].num_rounds,
             tokens_per_round: jump[0].tokens_per_round(),
             unshared_tokens_per_round: unshared.tokens_per_round(),
-            seconds_per_round: Spread::of(jump.iter().map(Rounds::seconds_per_round)),
-            ar_seconds_per_round: Spread::of(ar.iter().map(Rounds::seconds_per_round)),
+            seconds_per_round: Spread::of(jump.iter().map(Sums::seconds_per_round)),
+            ar_seconds_per_round: Spread::of(ar.iter().map(Sums::seconds_per_round)),
         });
     }
     Ok(points)
@@ -207,14 +207,14 @@ fn decoded(line: &str, tokenizer: &Tokenizer) -> Decoded {
 
 /// Sums over rounds.
 #[derive(Default)]
-struct Rounds {
+struct Sums {
     num_rounds: usize,
     num_tokens: usize,
     seconds: f64,
     failure: Option<TaskError>,
 }
 
-impl Rounds {
+impl Sums {
     fn tokens_per_round(&self) -> f64 {
         self.num_tokens as f64 / self.num_rounds.max(1) as f64
     }
@@ -224,7 +224,7 @@ impl Rounds {
     }
 }
 
-impl Observer for Rounds {
+impl Observer for Sums {
     fn started(&mut self, _task: usize, _lines: &[String]) {}
 
     fn round(&mut self, _task: usize, round: &Round) {
@@ -245,12 +245,12 @@ fn run(
     settings: Settings,
     tasks: &[Submission],
     stop: &AtomicBool,
-) -> Result<Rounds, BenchError> {
+) -> Result<Sums, BenchError> {
     generator.change_settings(settings);
-    let mut rounds = Rounds::default();
-    generator.run(tasks.to_vec(), &mut rounds, stop)?;
+    let mut sums = Sums::default();
+    generator.run(tasks.to_vec(), &mut sums, stop)?;
     if stop.load(Ordering::Relaxed) {
         return Err(BenchError::Interrupted);
     }
-    rounds.failure.take().map_or(Ok(rounds), |failure| Err(BenchError::Task(failure)))
+    sums.failure.take().map_or(Ok(sums), |failure| Err(BenchError::Task(failure)))
 }

@@ -41,7 +41,7 @@ impl Tally {
     pub fn of(tasks: &[Submission]) -> Self {
         let places = tasks.iter().map(|submission| submission.task_idx).collect();
         let written = vec![Err(TaskError::Cancelled); tasks.len()];
-        Self { places, written, ..Self::default() }
+        Self { written, places, ..Self::default() }
     }
 
     /// The run is over.

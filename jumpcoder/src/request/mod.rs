@@ -141,7 +141,7 @@ impl Request {
 
     /// Begins the next round, or ends the request if a limit is reached.
     pub fn begin_round(&mut self, cx: &mut Context<'_>) {
-        if !self.may_go_on(&self.program, self.num_rounds, cx) {
+        if !may_go_on(&self.program, self.num_rounds, cx) {
             self.is_finished = true;
             return;
         }
@@ -158,13 +158,6 @@ impl Request {
             jumping.begin(&self.program, &mut self.round.tokens, cx);
         }
         self.begin_branches(cx);
-    }
-
-    /// Does a round follow with this program, after so many?
-    fn may_go_on(&self, program: &Program, num_rounds: usize, cx: &Context<'_>) -> bool {
-        let max_lines = cx.settings.max_lines;
-        let has_room = program.ids().len() <= cx.max_program_len();
-        program.lines().len() < max_lines && num_rounds < max_lines && has_room
     }
 
     /// Takes the outcome of an order. Gives the reports of the rounds that ended with it; the next
@@ -236,7 +229,7 @@ impl Request {
             return;
         }
         let program = self.with_next_line(&written, cx);
-        if self.may_go_on(&program, self.num_rounds + 1, cx) {
+        if may_go_on(&program, self.num_rounds + 1, cx) {
             self.next_line.look_ahead(&program, &mut self.round.tokens, cx);
         }
         self.round.appended = Some(program);
@@ -387,6 +380,13 @@ impl Request {
         }
         self.program
     }
+}
+
+/// Does a round follow with this program, after so many?
+fn may_go_on(program: &Program, num_rounds: usize, cx: &Context<'_>) -> bool {
+    let max_lines = cx.settings.max_lines;
+    let has_room = program.ids().len() <= cx.max_program_len();
+    program.lines().len() < max_lines && num_rounds < max_lines && has_room
 }
 
 /// A program that has changed. The reference scores its first token anew, after its last one.

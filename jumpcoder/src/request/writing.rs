@@ -121,7 +121,7 @@ impl Writing {
     }
 
     /// Tokens of the program so far.
-    pub fn len(&self) -> usize {
+    pub fn num_tokens(&self) -> usize {
         match &self.phase {
             Phase::First(request) | Phase::Plain { request, .. } => request.program().ids().len(),
             Phase::Choosing { jumped, plain, .. } => {

@@ -20,12 +20,12 @@ impl Scheduler<'_> {
             Waiting::New(Submission { task, .. }) => {
                 self.models.generation.tokenizer.encode(&task.prompt).len()
             }
-            Waiting::Suspended(active) => active.writing.len(),
+            Waiting::Suspended(active) => active.writing.num_tokens(),
         };
         !self.is_short
             && self.roles().all(|role| {
                 let needed = |len: usize| self.num_blocks_for(role, len);
-                let all = active().map(|active| needed(active.writing.len())).sum::<usize>();
+                let all = active().map(|active| needed(active.writing.num_tokens())).sum::<usize>();
                 all + needed(len) <= self.models.get(role).engine.size().num_blocks
             })
     }
@@ -79,7 +79,7 @@ impl Scheduler<'_> {
             let num_tokens = pending.work.tokens.len();
             let needed = engine.num_blocks_to_append(pending.work.sequence, num_tokens);
             let total = engine.size().num_blocks;
-            self.end(active_idx, Err(TaskError::OutOfBlocks { needed, total }), observer);
+            self.end(active_idx, &Err(TaskError::OutOfBlocks { needed, total }), observer);
             return;
         }
         let mut active = self.active[active_idx].take().expect("it is in flight");
@@ -87,6 +87,6 @@ impl Scheduler<'_> {
         active.writing.suspend(self.models);
         self.families.pause(active.family, active.task_idx);
         self.stats.num_preemptions += 1;
-        self.waiting.push_front(Waiting::Suspended(active));
+        self.waiting.push_front(Waiting::Suspended(Box::new(active)));
     }
 }

@@ -77,7 +77,7 @@ struct Active {
 enum Waiting {
     New(Submission),
     /// Put off for want of blocks.
-    Suspended(Active),
+    Suspended(Box<Active>),
 }
 
 /// Runs tasks.
@@ -145,7 +145,7 @@ impl<'a> Scheduler<'a> {
         let is_it =
             |active: &Option<Active>| active.as_ref().is_some_and(|a| a.task_idx == task_idx);
         if let Some(active_idx) = self.active.iter().position(is_it) {
-            self.end(active_idx, Err(TaskError::Cancelled), observer);
+            self.end(active_idx, &Err(TaskError::Cancelled), observer);
             return true;
         }
         let place = self.waiting.iter().position(|waiting| waiting.task_idx() == task_idx);
@@ -198,7 +198,7 @@ impl<'a> Scheduler<'a> {
             }
             match self.waiting.remove(place).expect("it was just found") {
                 Waiting::New(submission) => self.begin(active_idx, submission, observer),
-                Waiting::Suspended(active) => self.resume(active_idx, active, observer),
+                Waiting::Suspended(active) => self.resume(active_idx, *active, observer),
             }
         }
     }
@@ -325,10 +325,10 @@ impl<'a> Scheduler<'a> {
         let mut orders = Vec::new();
         let mut cx = Context { models: self.models, settings: self.settings, orders: &mut orders };
         let progress = active.writing.absorb(pending.slot, &outcome, &mut cx);
-        if self.families.is_runner(active.family, active.task_idx) {
-            if let Some(scores) = active.writing.prompt_scores() {
-                self.families.learn(active.family, scores);
-            }
+        if self.families.is_runner(active.family, active.task_idx)
+            && let Some(scores) = active.writing.prompt_scores()
+        {
+            self.families.learn(active.family, scores);
         }
         self.take(active_idx, orders, progress, observer);
     }
@@ -358,7 +358,7 @@ impl<'a> Scheduler<'a> {
             observer.round(task_idx, round);
         }
         if let Some(result) = progress.result {
-            self.end(active_idx, result, observer);
+            self.end(active_idx, &result, observer);
         }
     }
 
@@ -366,7 +366,7 @@ impl<'a> Scheduler<'a> {
     fn end(
         &mut self,
         active_idx: usize,
-        result: Result<Solution, TaskError>,
+        result: &Result<Solution, TaskError>,
         observer: &mut dyn Observer,
     ) {
         let Active { task_idx, family, writing, .. } =
@@ -374,7 +374,7 @@ impl<'a> Scheduler<'a> {
         self.queue.retain(|pending| pending.active_idx != active_idx);
         writing.release(self.models);
         self.leave_family(family, task_idx);
-        observer.finished(task_idx, &result);
+        observer.finished(task_idx, result);
     }
 
     /// The last of a family takes what was kept for the others along.
@@ -428,7 +428,7 @@ impl Drop for Scheduler<'_> {
     /// Tasks in flight are dropped: all blocks are free again.
     fn drop(&mut self) {
         let suspended = self.waiting.drain(..).filter_map(|waiting| match waiting {
-            Waiting::Suspended(active) => Some(active),
+            Waiting::Suspended(active) => Some(*active),
             Waiting::New(_) => None,
         });
         for active in self.active.iter_mut().filter_map(Option::take).chain(suspended) {
