@@ -132,7 +132,8 @@ impl Report {
         }
         write!(
             text,
-            "\nKV blocks of {} KiB in use at most\n\n{:<20} {:>8} {:>9} {:>10} {:>12} {:>9} {:>9}\n",
+            "\nKV blocks of {} KiB in use at most\n\n\
+             {:<20} {:>8} {:>9} {:>10} {:>12} {:>9} {:>9}\n",
             kv_block_bytes / 1024,
             "mode",
             "blocks",

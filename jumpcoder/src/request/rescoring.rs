@@ -53,8 +53,8 @@ pub struct Rescoring {
 }
 
 impl Rescoring {
-    /// Begins to rescore `candidates`; `generation` begins with `program`. `recorded` is what became
-    /// of them in a recorded run.
+    /// Begins to rescore `candidates`; `generation` begins with `program`. `recorded` is what
+    /// became of them in a recorded run.
     pub fn begin(
         program: &Program,
         candidates: Vec<Candidate>,

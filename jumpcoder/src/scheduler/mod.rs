@@ -2,9 +2,9 @@
 //!
 //! Orders wait in one queue, first come, first served. An order that is longer than a chunk, or
 //! than what is left of a step, runs in parts. Blocks are given out in the order of the queue; when
-//! they run short, idle sequences go first, then orders wait, and if none can run, the youngest task
-//! is put off and later begins its round again. No new task begins while an order waits for blocks,
-//! so the oldest task always gets through.
+//! they run short, idle sequences go first, then orders wait, and if none can run, the youngest
+//! task is put off and later begins its round again. No new task begins while an order waits for
+//! blocks, so the oldest task always gets through.
 //!
 //! None of this can change a result, because the models' arithmetic doesn't depend on what runs
 //! beside a row. The scheduler knows models only as [`LanguageModel`](jump_engine::LanguageModel)s.
