@@ -252,10 +252,10 @@ unsafe fn add_inputs<V: F32x16, L: Line, const R: usize, const P: usize, const I
     for (i, k) in inputs.enumerate() {
         let mut weights = [[V::splat(0.0); 2]; P];
         for p in 0..P {
-            for half in 0..2 {
+            for (half, weights) in weights[p].iter_mut().enumerate() {
                 // SAFETY: the caller promises the lines.
                 let line = unsafe { lines[p].get_unchecked(first_line + 2 * i + half) };
-                weights[p][half] = line.input::<V, I>();
+                *weights = line.input::<V, I>();
             }
         }
         for r in 0..R {

@@ -44,6 +44,8 @@ pub struct Unit {
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod unit {
+    #![expect(clippy::unused_self, reason = "a witness is proof enough")]
+
     use std::arch::asm;
     use std::arch::x86_64::__cpuid_count;
     use std::marker::PhantomData;
@@ -272,6 +274,38 @@ mod unit {
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
             );
+        }
+    }
+}
+
+/// Where there is no such unit, or none that this file knows to ask for.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+mod unit {
+    #![expect(clippy::unused_self, reason = "a witness is proof enough")]
+
+    use super::{Bf16Line, Products, Splits, Tiles, Unit};
+
+    impl Tiles {
+        /// Nothing.
+        pub fn detect() -> Option<Self> {
+            None
+        }
+
+        /// Never called.
+        pub fn ready(self, _num_rows: usize) -> Unit {
+            unreachable!("no tile unit was detected")
+        }
+    }
+
+    impl Unit {
+        /// Never called.
+        pub fn multiply<const N: usize>(
+            &self,
+            _left: [&[Splits]; N],
+            _panel: &[Bf16Line],
+            _products: &mut [Products; N],
+        ) {
+            unreachable!("no tile unit was detected")
         }
     }
 }
