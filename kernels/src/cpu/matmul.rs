@@ -1,6 +1,8 @@
 //! `out = x · wᵀ`, and what is done with it.
 //!
-//! Here on vectors; [`tile_matmul`](super::tile_matmul) does the same on the tile unit. Each output is one accumulator that takes the inputs in order, each by one fused multiply-add.
+//! Here on vectors; [`tile_matmul`](super::tile_matmul) does the same on the tile unit.
+//!
+//! Each output is one accumulator that takes the inputs in order, each by one fused multiply-add.
 //! So neither the other rows nor the tile that it is computed in can change its bits, and a single
 //! dot product (see [`targets`](super::targets)) can repeat them.
 //!

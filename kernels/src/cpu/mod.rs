@@ -2,9 +2,9 @@
 //!
 //! Activations, keys and values are f32; weights stay bfloat16 where the checkpoint's are, and are
 //! f32 otherwise; sums are f32. Every reduction has one order, written down in its module, that
-//! depends on neither the batch, the threads nor the width of vectors: all give the same bits. Where
-//! the processor has a tile unit, all matmuls of bfloat16 weights but the head's run on it, in its
-//! own order, whatever their rows.
+//! depends on neither the batch, the threads nor the width of vectors: all give the same bits.
+//! Where the processor has a tile unit, all matmuls of bfloat16 weights but the head's run on it,
+//! in its own order, whatever their rows.
 //!
 //! Operations use the threads of the rayon pool that they are called in.
 
