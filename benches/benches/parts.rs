@@ -22,11 +22,11 @@ use jumpcoder::overhead::Spread;
 
 /// As many as `RESULTS.md` says.
 const NUM_THREADS: usize = 2;
-const NUM_ROWS: [usize; 4] = [1, 8, 64, 256];
-const CONTEXT_LENS: [usize; 2] = [128, 512];
+const NUM_ROWS: [usize; 8] = [1, 2, 4, 8, 16, 24, 48, 96];
+const CONTEXT_LENS: [usize; 2] = [160, 1200];
 /// Branches of a round, rounded up.
 const MAX_FORKS: usize = 8;
-/// With 13 benches, some slower than planned, this stays well below two minutes.
+/// With 22 benches, some slower than planned, this stays below two minutes.
 const MEASUREMENT: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_millis(500);
 const NUM_SAMPLES: usize = 20;

@@ -1,9 +1,10 @@
 //! Times the matmuls of a small model against the processor's own arithmetic.
 //!
-//! `cargo run --release -p jump-kernels --example gemm`. For each shape and number of rows: the
-//! time, GFLOP/s with its share of the peak, and GB/s of weights. The peak is a matmul whose
-//! operands stay in the first cache, on one thread, times the threads. Then whole passes: all
-//! matmuls of five layers and the head, whose weights no second cache holds.
+//! `cargo run --release -p jump-kernels --example gemm`; with `vectors` behind it, without the tile
+//! unit. For each shape and number of rows: the time, GFLOP/s with its share of the peak, and GB/s
+//! of weights. The peak is a matmul whose operands stay in the first cache, on one thread, times
+//! the threads. Then whole passes: all matmuls of five layers and the head, whose weights no second
+//! cache holds.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ const QKV: usize = 512;
 const INTERMEDIATE: usize = 704;
 const VOCAB: usize = 4096;
 const NUM_LAYERS: usize = 5;
-const NUM_ROWS: [usize; 7] = [1, 2, 4, 6, 8, 64, 256];
+const NUM_ROWS: [usize; 8] = [1, 2, 4, 8, 16, 24, 48, 96];
 
 struct Layer {
     qkv: Matrix,
@@ -27,13 +28,16 @@ struct Layer {
 }
 
 fn main() {
-    let cpu = Cpu::new();
+    let vectors = std::env::args().any(|argument| argument == "vectors");
+    let best = Cpu::new();
+    let cpu = if vectors { Cpu::with_simd(best.simd_level()) } else { best };
     let peak = in_pool(1, || {
         let (w, x) = (matrix(&cpu, 32, HIDDEN), filled(&cpu, 12, HIDDEN));
         let mut out = cpu.rows(12, 32);
         flops(12, &w) / best_time(|| cpu.matmul(&x, 12, &w, &mut out))
     });
-    println!("{:?}, peak of a thread {:.0} GFLOP/s", cpu.simd_level(), peak / 1e9);
+    let tiles = if cpu.has_tiles() { " and tiles" } else { "" };
+    println!("{:?}{tiles}, peak of a thread {:.0} GFLOP/s", cpu.simd_level(), peak / 1e9);
     for num_threads in [1, 2] {
         in_pool(num_threads, || {
             println!("{num_threads} threads");

@@ -4,9 +4,9 @@
 //! of the values. What a query sees is computed from its own positions only, in that one order, so
 //! neither chunks of a prefill nor the batch change a bit.
 //!
-//! A *unit* is up to four queries that share keys and values: the heads of one KV head, of as many
-//! rows as fit. Each vector of keys or values is read once for all of them. Their scores, four
-//! floats for each position, are the scratch; threads take units.
+//! Queries that see the same keys and values run together, as [`units`](super::units): each vector
+//! of keys or values is read once for all of them. What only some of a unit's queries see, each
+//! computes alone, in the same order. Their scores are the scratch; threads take units.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
@@ -15,14 +15,12 @@ use std::ops::Range;
 use super::cache::Cache;
 use super::rows::Rows;
 use super::scratch::ScratchPool;
-use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd};
+use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, SimdLevel};
 use super::softmax::{exponentiate, greatest};
 use super::threads::{self, Shared};
+use super::units::{MAX_QUERIES, Unit, units};
 use crate::backend::AttentionShape;
 use crate::layout::{BLOCK_LEN, BlockId, Layout, Segment};
-
-/// Queries of a unit: four with four blocks keep sixteen accumulators.
-const MAX_QUERIES: usize = 4;
 
 /// `out [rows, q_width]` from the query part of `qkv`.
 pub fn attention(
@@ -39,11 +37,13 @@ pub fn attention(
     assert_eq!(cache.shape, shape, "the cache is of another layer");
     let qkv = qkv.first(layout.num_rows());
     let out = Shared::new(out.first_mut(layout.num_rows()));
-    let job = Job { qkv, layout, shape, cache, out };
-    let total: usize = job.units().map(|unit| unit.cost()).sum();
+    // Each query keeps a few accumulators in registers.
+    let max_queries = if simd.level() == SimdLevel::Avx512 { MAX_QUERIES } else { 4 };
+    let job = Job { qkv, layout, shape, cache, max_queries, out };
+    let total: usize = units(layout, shape, max_queries).map(|unit| unit.cost()).sum();
     let num_parts = threads::num_parts(total, total * 2 * shape.head_dim);
     let longest = layout.segments.iter().map(Segment::end_position).max().unwrap_or(0);
-    let scores_len = MAX_QUERIES * longest.next_multiple_of(BLOCK_LEN);
+    let scores_len = max_queries * longest.next_multiple_of(BLOCK_LEN);
     threads::split(total, num_parts, &|costs| {
         scratch.with(|scratch| {
             let (scores, _) = scratch.floats(scores_len).as_chunks_mut();
@@ -57,54 +57,8 @@ struct Job<'a> {
     layout: &'a Layout,
     shape: AttentionShape,
     cache: &'a Cache,
+    max_queries: usize,
     out: Shared<'a>,
-}
-
-/// Queries that share their keys and values.
-struct Unit<'a> {
-    segment: &'a Segment,
-    rows: Range<usize>,
-    kv_head: usize,
-    heads: Range<usize>,
-}
-
-impl Unit<'_> {
-    fn num_queries(&self) -> usize {
-        self.rows.len() * self.heads.len()
-    }
-
-    /// Positions that row `row` sees.
-    fn visible(&self, row: usize) -> usize {
-        self.segment.position(row) + 1
-    }
-
-    /// Positions that all queries together see, about.
-    fn cost(&self) -> usize {
-        self.num_queries() * self.visible(self.rows.end - 1)
-    }
-}
-
-impl<'a> Job<'a> {
-    /// All units, in an order that depends on the layout alone.
-    fn units(&self) -> impl Iterator<Item = Unit<'a>> {
-        let group = self.shape.num_heads / self.shape.num_kv_heads;
-        let unit_heads = group.min(MAX_QUERIES);
-        let unit_rows = MAX_QUERIES / unit_heads;
-        let num_kv_heads = self.shape.num_kv_heads;
-        self.layout.segments.iter().flat_map(move |segment| {
-            segment.rows.clone().step_by(unit_rows).flat_map(move |row| {
-                let rows = row..(row + unit_rows).min(segment.rows.end);
-                (0..num_kv_heads).flat_map(move |kv_head| {
-                    let rows = rows.clone();
-                    let end = (kv_head + 1) * group;
-                    (kv_head * group..end).step_by(unit_heads).map(move |head| {
-                        let heads = head..(head + unit_heads).min(end);
-                        Unit { segment, rows: rows.clone(), kv_head, heads }
-                    })
-                })
-            })
-        })
-    }
 }
 
 /// The units that begin at some part of all units' cost.
@@ -120,14 +74,9 @@ impl Kernel for Part<'_> {
     #[inline(always)]
     fn run<V: F32x16>(self) {
         let mut cost = 0;
-        for unit in self.job.units() {
+        for unit in units(self.job.layout, self.job.shape, self.job.max_queries) {
             if self.costs.contains(&cost) {
-                match unit.num_queries() {
-                    1 => self.job.attend::<V, 1>(&unit, self.scores),
-                    2 => self.job.attend::<V, 2>(&unit, self.scores),
-                    3 => self.job.attend::<V, 3>(&unit, self.scores),
-                    _ => self.job.attend::<V, 4>(&unit, self.scores),
-                }
+                self.job.attend_unit::<V>(&unit, self.scores);
             }
             cost += unit.cost();
         }
@@ -135,68 +84,91 @@ impl Kernel for Part<'_> {
 }
 
 impl Job<'_> {
-    /// The attention of a unit's Q queries.
     #[inline(always)]
-    fn attend<V: F32x16, const Q: usize>(&self, unit: &Unit<'_>, scores: &mut [Lanes]) {
-        assert_eq!(unit.num_queries(), Q, "the queries of the unit");
-        let head_dim = self.shape.head_dim;
-        let mut queries = [&self.qkv[..0]; Q];
-        let mut visible = [0; Q];
-        let mut out_starts = [0; Q];
-        for q in 0..Q {
-            let row = unit.rows.start + q / unit.heads.len();
-            let head_start = (unit.heads.start + q % unit.heads.len()) * head_dim;
-            queries[q] = &self.qkv[row * self.shape.qkv_width() + head_start..][..head_dim];
-            visible[q] = unit.visible(row);
-            out_starts[q] = row * self.shape.q_width() + head_start;
-        }
-        let table = &self.layout.blocks[unit.segment.blocks.clone()];
-        let table = &table[..visible[Q - 1].div_ceil(BLOCK_LEN)];
-        let (scores, _) = scores.split_at_mut(Q * table.len());
-
-        self.score::<V, Q>(&queries, table, unit.kv_head, scores);
-        let mut sums = [0.0; Q];
-        for (q, scores) in scores.chunks_exact_mut(table.len()).enumerate() {
-            sums[q] = softmax::<V>(scores, visible[q]);
-        }
-
-        // SAFETY: a unit is in one part only, and no two units share a row and a head.
-        let mut out =
-            out_starts.map(|start| unsafe { self.out.slice_mut(start..start + head_dim) });
-        let mut weights = [&scores.as_flattened()[..0]; Q];
-        for (q, scores) in scores.chunks_exact(table.len()).enumerate() {
-            weights[q] = scores.as_flattened();
-            out[q].fill(0.0);
-        }
-        // What the first row sees, all see; the later rows go on alone, in the same order.
-        self.weigh::<V, Q>(&weights, table, unit.kv_head, 0..visible[0], &mut out);
-        for q in 0..Q {
-            let (rest, mut alone) = (visible[0]..visible[q], [&mut *out[q]]);
-            self.weigh::<V, 1>(&[weights[q]], table, unit.kv_head, rest, &mut alone);
-            for out in &mut *out[q] {
-                *out /= sums[q];
-            }
+    fn attend_unit<V: F32x16>(&self, unit: &Unit, scores: &mut [Lanes]) {
+        match unit.num_queries() {
+            1 => self.attend::<V, 1>(unit, scores),
+            2 => self.attend::<V, 2>(unit, scores),
+            3 => self.attend::<V, 3>(unit, scores),
+            4 => self.attend::<V, 4>(unit, scores),
+            _ if V::NUM_REGISTERS < 32 => unreachable!("at most four queries"),
+            5 => self.attend::<V, 5>(unit, scores),
+            6 => self.attend::<V, 6>(unit, scores),
+            7 => self.attend::<V, 7>(unit, scores),
+            8 => self.attend::<V, 8>(unit, scores),
+            _ => unreachable!("at most eight queries"),
         }
     }
 
-    /// `scores[q][position] = queries[q] · keys[position] / sqrt(head_dim)`, each one accumulator
-    /// over the elements of the head in order.
+    /// The attention of a unit's Q queries.
+    #[inline(always)]
+    fn attend<V: F32x16, const Q: usize>(&self, unit: &Unit, scores: &mut [Lanes]) {
+        assert_eq!(unit.num_queries(), Q, "the queries of the unit");
+        let head_dim = self.shape.head_dim;
+        let mut rows = [unit.rows()[0]; Q];
+        let mut queries = [&self.qkv[..0]; Q];
+        let mut outs = [(); Q].map(|()| &mut [][..]);
+        for q in 0..Q {
+            rows[q] = unit.rows()[q / unit.heads.len()];
+            let head_start = (unit.heads.start + q % unit.heads.len()) * head_dim;
+            queries[q] = &self.qkv[rows[q].row * self.shape.qkv_width() + head_start..][..head_dim];
+            let start = rows[q].row * self.shape.q_width() + head_start;
+            // SAFETY: a unit is in one part only, and no two units share a row and a head.
+            outs[q] = unsafe { self.out.slice_mut(start..start + head_dim) };
+            outs[q].fill(0.0);
+        }
+
+        let stride = unit.max_visible().div_ceil(BLOCK_LEN);
+        let num_shared = unit.num_shared_blocks.min(stride);
+        let table = &rows[0].table(self.layout)[..num_shared];
+        self.score::<V, Q>(&queries, table, 0, unit.kv_head, scores, stride);
+        let mut sums = [0.0; Q];
+        for (q, scores) in scores.chunks_exact_mut(stride).take(Q).enumerate() {
+            let table = &rows[q].table(self.layout)[..rows[q].num_visible_blocks()];
+            self.score::<V, 1>(&[queries[q]], table, num_shared, unit.kv_head, scores, stride);
+            sums[q] = softmax::<V>(&mut scores[..table.len()], rows[q].num_visible);
+        }
+
+        let mut weights = [&scores[..0]; Q];
+        for (q, scores) in scores.chunks_exact(stride).take(Q).enumerate() {
+            weights[q] = scores;
+        }
+        let least = rows.iter().map(|row| row.num_visible).min().expect("a query");
+        let shared = least.min(num_shared * BLOCK_LEN);
+        self.weigh::<V, Q>(&weights, table, unit.kv_head, 0..shared, &mut outs);
+        for q in 0..Q {
+            let rest = shared..rows[q].num_visible;
+            let table = rows[q].table(self.layout);
+            self.weigh::<V, 1>(&[weights[q]], table, unit.kv_head, rest, &mut [&mut *outs[q]]);
+            outs[q].iter_mut().for_each(|out| *out /= sums[q]);
+        }
+    }
+
+    /// `scores[q][position] = queries[q] · keys[position] / sqrt(head_dim)` from block `first` on,
+    /// each one accumulator over the elements of the head in order. Queries' scores begin `stride`
+    /// vectors apart.
     #[inline(always)]
     fn score<V: F32x16, const Q: usize>(
         &self,
         queries: &[&[f32]; Q],
         table: &[BlockId],
+        first: usize,
         kv_head: usize,
         scores: &mut [Lanes],
+        stride: usize,
     ) {
-        let mut block_idx = 0;
-        while V::NUM_REGISTERS >= 32 && block_idx + 4 <= table.len() {
-            self.score_blocks::<V, Q, 4>(queries, table, block_idx, kv_head, scores);
-            block_idx += 4;
+        let mut idx = first;
+        while V::NUM_REGISTERS >= 32 && Q <= 6 && idx + 4 <= table.len() {
+            self.score_blocks::<V, Q, 4>(queries, table, idx, kv_head, scores, stride);
+            idx += 4;
         }
-        while block_idx < table.len() {
-            self.score_blocks::<V, Q, 1>(queries, table, block_idx, kv_head, scores);
-            block_idx += 1;
+        while V::NUM_REGISTERS >= 32 && Q > 6 && idx + 3 <= table.len() {
+            self.score_blocks::<V, Q, 3>(queries, table, idx, kv_head, scores, stride);
+            idx += 3;
+        }
+        while idx < table.len() {
+            self.score_blocks::<V, Q, 1>(queries, table, idx, kv_head, scores, stride);
+            idx += 1;
         }
     }
 
@@ -208,6 +180,7 @@ impl Job<'_> {
         block_idx: usize,
         kv_head: usize,
         scores: &mut [Lanes],
+        stride: usize,
     ) {
         let head_dim = self.shape.head_dim;
         let mut keys: [&[Lanes]; B] = [&[]; B];
@@ -233,74 +206,91 @@ impl Job<'_> {
         let scale = V::splat(1.0 / (head_dim as f32).sqrt());
         for q in 0..Q {
             for b in 0..B {
-                sums[q][b].mul(scale).store(&mut scores[q * table.len() + block_idx + b]);
+                sums[q][b].mul(scale).store(&mut scores[q * stride + block_idx + b]);
             }
         }
     }
 
-    /// `out[q] += Σ weights[q][position] * values[position]` over `positions`, in order.
+    /// `outs[q] += Σ weights[q][position] * values[position]` over `positions`, in order.
     #[inline(always)]
     fn weigh<V: F32x16, const Q: usize>(
         &self,
-        weights: &[&[f32]; Q],
+        weights: &[&[Lanes]; Q],
         table: &[BlockId],
         kv_head: usize,
         positions: Range<usize>,
-        out: &mut [&mut [f32]; Q],
+        outs: &mut [&mut [f32]; Q],
     ) {
         if positions.is_empty() {
             return;
         }
-        let mut d = 0;
-        while V::NUM_REGISTERS >= 32 && d + 4 * NUM_LANES <= self.shape.head_dim {
-            self.weigh_elements::<V, Q, 4>(weights, table, kv_head, positions.clone(), d, out);
-            d += 4 * NUM_LANES;
+        let num_vectors = self.shape.head_dim / NUM_LANES;
+        let mut first = 0;
+        while V::NUM_REGISTERS >= 32 && Q <= 6 && first + 4 <= num_vectors {
+            self.weigh_vectors::<V, Q, 4>(weights, table, kv_head, positions.clone(), first, outs);
+            first += 4;
         }
-        while d < self.shape.head_dim {
-            self.weigh_elements::<V, Q, 1>(weights, table, kv_head, positions.clone(), d, out);
-            d += NUM_LANES;
+        while V::NUM_REGISTERS >= 32 && Q > 6 && first + 2 <= num_vectors {
+            self.weigh_vectors::<V, Q, 2>(weights, table, kv_head, positions.clone(), first, outs);
+            first += 2;
+        }
+        while first < num_vectors {
+            self.weigh_vectors::<V, Q, 1>(weights, table, kv_head, positions.clone(), first, outs);
+            first += 1;
         }
     }
 
+    /// The same for C vectors of the head.
     #[inline(always)]
-    fn weigh_elements<V: F32x16, const Q: usize, const C: usize>(
+    fn weigh_vectors<V: F32x16, const Q: usize, const C: usize>(
         &self,
-        weights: &[&[f32]; Q],
+        weights: &[&[Lanes]; Q],
         table: &[BlockId],
         kv_head: usize,
         positions: Range<usize>,
-        d: usize,
-        out: &mut [&mut [f32]; Q],
+        first: usize,
+        outs: &mut [&mut [f32]; Q],
     ) {
+        let num_vectors = self.shape.head_dim / NUM_LANES;
         let mut sums = [[V::splat(0.0); C]; Q];
         for q in 0..Q {
-            let (out, _) = out[q][d..].as_chunks();
+            let (out, _) = outs[q].as_chunks();
             for c in 0..C {
-                sums[q][c] = V::load(&out[c]);
+                sums[q][c] = V::load(&out[first + c]);
             }
         }
         let mut position = positions.start;
         while position < positions.end {
             let block_idx = position / BLOCK_LEN;
-            let block_end = positions.end.min((block_idx + 1) * BLOCK_LEN);
-            let values = self.cache.values(table[block_idx], kv_head);
-            let slots = values.chunks_exact(self.shape.head_dim).skip(position % BLOCK_LEN);
-            for (position, value) in (position..block_end).zip(slots) {
-                let (value, _) = value[d..].as_chunks();
-                let value = value.first_chunk::<C>().expect("C vectors from `d` on");
+            let end = positions.end.min((block_idx + 1) * BLOCK_LEN);
+            let (values, _) = self.cache.values(table[block_idx], kv_head).as_chunks();
+            assert_eq!(values.len(), BLOCK_LEN * num_vectors, "the vectors of a block");
+            assert!(first + C <= num_vectors, "C vectors from the first on");
+            let mut block_weights = [&[0.0; NUM_LANES]; Q];
+            for q in 0..Q {
+                block_weights[q] = &weights[q][block_idx];
+            }
+            for slot in position % BLOCK_LEN..end - block_idx * BLOCK_LEN {
+                let mut value = [V::splat(0.0); C];
+                for (c, value) in value.iter_mut().enumerate() {
+                    let idx = slot * num_vectors + first + c;
+                    // SAFETY: a slot of the block and a vector of the head, asserted above.
+                    *value = V::load(unsafe { values.get_unchecked(idx) });
+                }
                 for q in 0..Q {
-                    let weight = V::splat(weights[q][position]);
+                    // SAFETY: a block has as many weights as slots.
+                    let weight = V::splat(unsafe { *block_weights[q].get_unchecked(slot) });
                     for c in 0..C {
-                        sums[q][c] = weight.mul_add(V::load(&value[c]), sums[q][c]);
+                        sums[q][c] = weight.mul_add(value[c], sums[q][c]);
                     }
                 }
             }
-            position = block_end;
+            position = end;
         }
         for q in 0..Q {
-            let (out, _) = out[q][d..].as_chunks_mut();
+            let (out, _) = outs[q].as_chunks_mut();
             for c in 0..C {
-                sums[q][c].store(&mut out[c]);
+                sums[q][c].store(&mut out[first + c]);
             }
         }
     }

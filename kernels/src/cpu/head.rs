@@ -2,7 +2,7 @@
 //!
 //! Rows go in chunks, so that their logits stay in the second cache whatever the batch.
 
-use super::matmul::{Epilogue, matmul};
+use super::matmul::{Epilogue, Job};
 use super::matrix::Matrix;
 use super::rows::Rows;
 use super::sample::draw;
@@ -89,7 +89,8 @@ fn with_logits(
         for (x, row) in x.chunks_exact_mut(width).zip(rows) {
             x.copy_from_slice(hidden.row(row as usize));
         }
-        matmul(simd, x, head, Epilogue::Store, logits, stride);
+        // On vectors always: `target_logits` repeats the bits.
+        Job::new(x, head, Epilogue::Store, logits, stride).run(simd);
         for logits in logits.chunks_exact_mut(stride) {
             logits[head.num_outputs..].fill(f32::NEG_INFINITY);
         }

@@ -1,5 +1,7 @@
 //! `out = x · wᵀ`, and what is done with it.
 //!
+//! Here on vectors; [`tile_matmul`](super::tile_matmul) does the same on the tile unit.
+//!
 //! Each output is one accumulator that takes the inputs in order, each by one fused multiply-add.
 //! So neither the other rows nor the tile that it is computed in can change its bits, and a single
 //! dot product (see [`targets`](super::targets)) can repeat them.
@@ -13,7 +15,7 @@
 
 use std::ops::Range;
 
-use super::matrix::{Line, Matrix, Panels};
+use super::matrix::{Line, Matrix, Panels, TILE_LINES};
 use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, silu};
 use super::threads::{self, Shared};
 
@@ -28,67 +30,87 @@ pub enum Epilogue {
     Gate,
 }
 
-/// `out = x · wᵀ`: rows of `w.num_inputs` one after the other; output rows begin `stride` apart.
-pub fn matmul(
-    simd: Simd,
-    x: &[f32],
-    w: &Matrix,
-    epilogue: Epilogue,
-    out: &mut [f32],
-    stride: usize,
-) {
-    assert_eq!(w.is_gated, epilogue == Epilogue::Gate, "the matrix is of another layer");
-    assert!(stride >= w.num_outputs, "an output row holds all outputs");
-    let num_rows = x.len() / w.num_inputs;
-    assert_eq!(x.len(), num_rows * w.num_inputs, "whole rows");
-    assert_eq!(out.len(), num_rows * stride, "an output row for each row");
-    let out = Shared::new(out);
-    let job = Job { x, num_rows, w, epilogue, out, stride };
-    match &w.panels {
-        Panels::Bf16(lines) => job.run(simd, lines),
-        Panels::F32(lines) => job.run(simd, lines),
-    }
-}
-
-struct Job<'a> {
-    x: &'a [f32],
-    num_rows: usize,
-    w: &'a Matrix,
+/// A matmul: `out = x · wᵀ`.
+pub struct Job<'a> {
+    /// Rows of `w.num_inputs`, one after the other.
+    pub x: &'a [f32],
+    /// How many.
+    pub num_rows: usize,
+    /// The weights.
+    pub w: &'a Matrix,
     epilogue: Epilogue,
     out: Shared<'a>,
     stride: usize,
 }
 
-impl Job<'_> {
-    fn run<L: Line>(&self, simd: Simd, lines: &[L]) {
-        let num_panels = self.w.num_panels();
-        assert_eq!(lines.len(), num_panels * self.w.num_inputs, "whole panels");
-        let num_parts = threads::num_parts(num_panels, self.num_rows.max(1) * lines.len() * 32);
-        threads::split(num_panels, num_parts, &|panels| {
+impl<'a> Job<'a> {
+    /// Output rows begin `stride` apart.
+    pub fn new(
+        x: &'a [f32],
+        w: &'a Matrix,
+        epilogue: Epilogue,
+        out: &'a mut [f32],
+        stride: usize,
+    ) -> Self {
+        assert_eq!(w.is_gated, epilogue == Epilogue::Gate, "the matrix is of another layer");
+        assert!(stride >= w.num_outputs, "an output row holds all outputs");
+        let num_rows = x.len() / w.num_inputs;
+        assert_eq!(x.len(), num_rows * w.num_inputs, "whole rows");
+        assert_eq!(out.len(), num_rows * stride, "an output row for each row");
+        Self { x, num_rows, w, epilogue, out: Shared::new(out), stride }
+    }
+
+    /// Runs on vectors.
+    pub fn run(&self, simd: Simd) {
+        match &self.w.panels {
+            Panels::Bf16(lines) => self.run_lines(simd, lines),
+            Panels::F32(lines) => self.run_lines(simd, lines),
+        }
+    }
+
+    fn run_lines<L: Line>(&self, simd: Simd, lines: &[L]) {
+        threads::split(self.w.num_panels(), self.num_parts(), &|panels| {
             simd.run(Part { job: self, lines, panels });
         });
     }
 
+    /// Parts in which to cut the panels.
+    pub fn num_parts(&self) -> usize {
+        let num_panels = self.w.num_panels();
+        let num_weights = num_panels * 2 * NUM_LANES * self.w.num_inputs;
+        threads::num_parts(num_panels, self.num_rows.max(1) * num_weights)
+    }
+
     /// Finishes the dot products of one row and panel. No other thread writes the panel's outputs.
     #[inline(always)]
-    fn finish<V: F32x16>(&self, row: usize, panel_idx: usize, dots: &[Lanes; 2]) {
-        let mut values = *dots;
-        if self.epilogue == Epilogue::Gate {
-            let [gate, up] = [V::load(&dots[0]), V::load(&dots[1])];
-            silu(gate).mul(up).store(&mut values[0]);
-        }
+    pub fn finish<V: F32x16>(&self, row: usize, panel_idx: usize, dots: &[Lanes; 2]) {
         let width = self.w.panel_width();
         let first = panel_idx * width;
-        let start = row * self.stride + first;
         let len = width.min(self.w.num_outputs - first);
+        let start = row * self.stride + first;
         // SAFETY: `split` gives each panel to one part, and a part finishes one row at a time.
         let out = unsafe { self.out.slice_mut(start..start + len) };
-        if self.epilogue == Epilogue::Add {
-            for (value, old) in values.as_flattened_mut().iter_mut().zip(&*out) {
-                *value += *old;
-            }
+        if len == width {
+            return self.finish_whole::<V>(dots, out.as_chunks_mut().0);
         }
-        out.copy_from_slice(&values.as_flattened()[..len]);
+        let mut whole = [[0.0; NUM_LANES]; 2];
+        whole.as_flattened_mut()[..len].copy_from_slice(out);
+        self.finish_whole::<V>(dots, &mut whole[..width / NUM_LANES]);
+        out.copy_from_slice(&whole.as_flattened()[..len]);
+    }
+
+    /// The same, if no output is padding.
+    #[inline(always)]
+    fn finish_whole<V: F32x16>(&self, dots: &[Lanes; 2], out: &mut [Lanes]) {
+        if self.epilogue == Epilogue::Gate {
+            let [gate, up] = [V::load(&dots[0]), V::load(&dots[1])];
+            return silu(gate).mul(up).store(&mut out[0]);
+        }
+        for (dots, out) in dots.iter().zip(out) {
+            let dots = V::load(dots);
+            let sum = if self.epilogue == Epilogue::Add { dots.add(V::load(out)) } else { dots };
+            sum.store(out);
+        }
     }
 }
 
@@ -162,18 +184,18 @@ impl<L: Line> Part<'_, L> {
 
     #[inline(always)]
     fn tile_of<V: F32x16, const R: usize, const P: usize>(&self, row: usize, panel: usize) {
-        let num_inputs = self.job.w.num_inputs;
+        let (num_inputs, panel_len) = (self.job.w.num_inputs, self.job.w.panel_len());
         let mut x = [&self.job.x[..0]; R];
         for (r, x) in x.iter_mut().enumerate() {
             *x = &self.job.x[(row + r) * num_inputs..][..num_inputs];
         }
         let mut lines = [&self.lines[..0]; P];
         for (p, lines) in lines.iter_mut().enumerate() {
-            *lines = &self.lines[(panel + p) * num_inputs..][..num_inputs];
+            *lines = &self.lines[(panel + p) * panel_len..][..panel_len];
         }
         // Through memory, so that the accumulators stay registers whatever is done with them.
         let mut dots = [[[[0.0; NUM_LANES]; 2]; P]; R];
-        // SAFETY: all slices were cut to `num_inputs`.
+        // SAFETY: the slices were cut to `num_inputs` and to the lines of as many.
         unsafe { dot_products::<V, L, R, P>(num_inputs, &x, &lines, &mut dots) };
         for (r, dots) in dots.iter().enumerate() {
             for (p, dots) in dots.iter().enumerate() {
@@ -187,7 +209,7 @@ impl<L: Line> Part<'_, L> {
 ///
 /// # Safety
 ///
-/// All slices of `x` and `lines` have `num_inputs` elements.
+/// All slices of `x` have `num_inputs` elements, all of `lines` the lines of whole tiles for them.
 #[inline(always)]
 unsafe fn dot_products<V: F32x16, L: Line, const R: usize, const P: usize>(
     num_inputs: usize,
@@ -196,26 +218,55 @@ unsafe fn dot_products<V: F32x16, L: Line, const R: usize, const P: usize>(
     dots: &mut [[[Lanes; 2]; P]; R],
 ) {
     let mut sums = [[[V::splat(0.0); 2]; P]; R];
-    for k in 0..num_inputs {
-        let mut weights = [[V::splat(0.0); 2]; P];
-        for p in 0..P {
-            // SAFETY: `k` is less than the length.
-            weights[p] = unsafe { lines[p].get_unchecked(k) }.unpack();
+    let mut k = 0;
+    while k < num_inputs {
+        // SAFETY: `k` begins a tile, whose lines are there, and the inputs end with `num_inputs`.
+        unsafe {
+            let middle = num_inputs.min(k + TILE_LINES);
+            add_inputs::<V, L, R, P, 0>(k..middle, k, x, lines, &mut sums);
+            let end = num_inputs.min(middle + TILE_LINES);
+            add_inputs::<V, L, R, P, 1>(middle..end, k, x, lines, &mut sums);
         }
-        for r in 0..R {
-            // SAFETY: `k` is less than the length.
-            let x = V::splat(unsafe { *x[r].get_unchecked(k) });
-            for p in 0..P {
-                for half in 0..2 {
-                    sums[r][p][half] = x.mul_add(weights[p][half], sums[r][p][half]);
-                }
-            }
-        }
+        k += 2 * TILE_LINES;
     }
     for r in 0..R {
         for p in 0..P {
             for half in 0..2 {
                 sums[r][p][half].store(&mut dots[r][p][half]);
+            }
+        }
+    }
+}
+
+/// Adds the products of inputs that are the I-th of their lines, which begin at line `line`.
+///
+/// # Safety
+///
+/// `x` has the inputs and `lines` their lines.
+#[inline(always)]
+unsafe fn add_inputs<V: F32x16, L: Line, const R: usize, const P: usize, const I: usize>(
+    inputs: Range<usize>,
+    first_line: usize,
+    x: &[&[f32]; R],
+    lines: &[&[L]; P],
+    sums: &mut [[[V; 2]; P]; R],
+) {
+    for (i, k) in inputs.enumerate() {
+        let mut weights = [[V::splat(0.0); 2]; P];
+        for p in 0..P {
+            for (half, weights) in weights[p].iter_mut().enumerate() {
+                // SAFETY: the caller promises the lines.
+                let line = unsafe { lines[p].get_unchecked(first_line + 2 * i + half) };
+                *weights = line.input::<V, I>();
+            }
+        }
+        for r in 0..R {
+            // SAFETY: the caller promises the inputs.
+            let x = V::splat(unsafe { *x[r].get_unchecked(k) });
+            for p in 0..P {
+                for half in 0..2 {
+                    sums[r][p][half] = x.mul_add(weights[p][half], sums[r][p][half]);
+                }
             }
         }
     }

@@ -1,9 +1,16 @@
-//! Weights as the matmul reads them: panels of 32 outputs, input by input.
+//! Weights as the matmuls read them: panels of 32 outputs, in two halves of sixteen.
 //!
-//! A *line* holds one input's weights of a panel's outputs, as two vectors of sixteen. In bfloat16
-//! it is one cache line: output `j` in the low half and output `j + 16` in the high half of word
-//! `j`, so a shift and a mask make the two vectors. A panel of a gated layer holds sixteen gates
-//! (low) and their ups (high) instead, so that both end in the same lane.
+//! A *line* holds the weights of two inputs for the sixteen outputs of a half, as two vectors. In
+//! bfloat16 it is one cache line: output `j` in word `j`, the first input in the low half and the
+//! second in the high half, so a shift or a mask makes a vector.
+//!
+//! The inputs of a line are `i` and `i + 16` of 32 that follow each other. Sixteen lines of a half
+//! are thus a tile of these 32 inputs, as the tile unit wants it, and vectors take the inputs in
+//! order: all first ones, then all second ones. Lines of both halves alternate; the last inputs are
+//! padded to whole tiles with zeros.
+//!
+//! A panel of a gated layer holds sixteen gates (first half) and their ups (second half), so that
+//! both end in the same lane.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
@@ -13,14 +20,17 @@ use super::simd::{F32x16, Lanes, NUM_LANES};
 use super::table::to_f32;
 use crate::backend::{MatrixView, WeightSlice};
 
-/// The weights of one input in a panel.
+/// Lines of a half, and first inputs of its lines, in 32 inputs.
+pub const TILE_LINES: usize = 16;
+
+/// The weights of two inputs for half a panel.
 pub trait Line: Copy + Default + Send + Sync {
     /// A weight as stored.
     type Weight: Copy;
-    /// Both vectors.
-    fn unpack<V: F32x16>(&self) -> [V; 2];
-    /// Puts `weight` into lane `lane` of vector `half`.
-    fn set(&mut self, half: usize, lane: usize, weight: Self::Weight);
+    /// The weights of the first input (0) or the second one (1).
+    fn input<V: F32x16, const I: usize>(&self) -> V;
+    /// Puts the weight of input 0 or 1 into lane `lane`.
+    fn set(&mut self, input: usize, lane: usize, weight: Self::Weight);
 }
 
 /// A line of bfloat16.
@@ -32,12 +42,12 @@ impl Line for Bf16Line {
     type Weight = bf16;
 
     #[inline(always)]
-    fn unpack<V: F32x16>(&self) -> [V; 2] {
-        [V::from_low_halves(&self.0), V::from_high_halves(&self.0)]
+    fn input<V: F32x16, const I: usize>(&self) -> V {
+        if I == 0 { V::from_low_halves(&self.0) } else { V::from_high_halves(&self.0) }
     }
 
-    fn set(&mut self, half: usize, lane: usize, weight: bf16) {
-        self.0[lane] |= u32::from(weight.to_bits()) << (16 * half);
+    fn set(&mut self, input: usize, lane: usize, weight: bf16) {
+        self.0[lane] |= u32::from(weight.to_bits()) << (16 * input);
     }
 }
 
@@ -50,16 +60,16 @@ impl Line for F32Line {
     type Weight = f32;
 
     #[inline(always)]
-    fn unpack<V: F32x16>(&self) -> [V; 2] {
-        [V::load(&self.0[0]), V::load(&self.0[1])]
+    fn input<V: F32x16, const I: usize>(&self) -> V {
+        V::load(&self.0[I])
     }
 
-    fn set(&mut self, half: usize, lane: usize, weight: f32) {
-        self.0[half][lane] = weight;
+    fn set(&mut self, input: usize, lane: usize, weight: f32) {
+        self.0[input][lane] = weight;
     }
 }
 
-/// `num_inputs` lines for each panel, panel after panel.
+/// [`Matrix::panel_len`] lines for each panel, panel after panel.
 pub enum Panels {
     /// The checkpoint is bfloat16.
     Bf16(Vec<Bf16Line>),
@@ -101,6 +111,16 @@ impl Matrix {
         self.num_outputs.div_ceil(self.panel_width())
     }
 
+    /// Tiles of 32 inputs, the last one padded with zeros.
+    pub fn num_tiles(&self) -> usize {
+        self.num_inputs.div_ceil(2 * TILE_LINES)
+    }
+
+    /// Lines of a panel.
+    pub fn panel_len(&self) -> usize {
+        self.num_tiles() * 2 * TILE_LINES
+    }
+
     fn pack(parts: &[MatrixView<'_>], num_outputs: usize, is_gated: bool) -> Self {
         let num_inputs = parts.first().expect("a matrix has a part").num_cols;
         for part in parts {
@@ -122,13 +142,15 @@ impl Matrix {
     }
 
     fn pack_lines<L: Line>(&self, rows: &[&[L::Weight]]) -> Vec<L> {
-        let mut lines = vec![L::default(); self.num_panels() * self.num_inputs];
-        for (panel_idx, panel) in lines.chunks_exact_mut(self.num_inputs).enumerate() {
+        let mut lines = vec![L::default(); self.num_panels() * self.panel_len()];
+        for (panel_idx, panel) in lines.chunks_exact_mut(self.panel_len()).enumerate() {
             for half in 0..2 {
                 for lane in 0..NUM_LANES {
                     let Some(row) = self.source_row(panel_idx, half, lane) else { continue };
-                    for (line, weight) in panel.iter_mut().zip(rows[row]) {
-                        line.set(half, lane, *weight);
+                    for (i, weight) in rows[row].iter().enumerate() {
+                        let (tile, input) = (i / (2 * TILE_LINES), i / TILE_LINES % 2);
+                        let line = tile * TILE_LINES + i % TILE_LINES;
+                        panel[2 * line + half].set(input, lane, *weight);
                     }
                 }
             }

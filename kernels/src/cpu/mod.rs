@@ -2,7 +2,9 @@
 //!
 //! Activations, keys and values are f32; weights stay bfloat16 where the checkpoint's are, and are
 //! f32 otherwise; sums are f32. Every reduction has one order, written down in its module, that
-//! depends on neither the batch, the threads nor the instruction set: all give the same bits.
+//! depends on neither the batch, the threads nor the width of vectors: all give the same bits.
+//! Where the processor has a tile unit, all matmuls of bfloat16 weights but the head's run on it,
+//! in its own order, whatever their rows.
 //!
 //! Operations use the threads of the rayon pool that they are called in.
 
@@ -24,6 +26,9 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod tile_matmul;
+mod tiles;
+mod units;
 
 pub use cache::Cache;
 pub use matrix::Matrix;
@@ -32,9 +37,11 @@ pub use simd::SimdLevel;
 pub use table::Table;
 pub use threads::Pass;
 
-use matmul::{Epilogue, matmul};
+use matmul::{Epilogue, Job};
+use matrix::Panels;
 use scratch::ScratchPool;
 use simd::Simd;
+use tiles::Tiles;
 
 use crate::backend::{
     AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, Target, WeightSlice,
@@ -47,6 +54,8 @@ pub struct Vector(Vec<f32>);
 /// The processor as a backend.
 pub struct Cpu {
     simd: Simd,
+    /// The tile unit, for the matmuls of bfloat16 weights.
+    tiles: Option<Tiles>,
     scratch: ScratchPool,
 }
 
@@ -59,12 +68,18 @@ impl Default for Cpu {
 impl Cpu {
     /// With the best instructions that this processor has.
     pub fn new() -> Self {
-        Self { simd: Simd::detect(), scratch: ScratchPool::default() }
+        Self { tiles: Tiles::detect(), ..Self::with_simd(Simd::detect().level()) }
     }
 
-    /// With the instructions of `level`, which must be available.
+    /// With the vectors of `level`, which must be available, and without the tile unit: the same
+    /// bits on every processor.
     pub fn with_simd(level: SimdLevel) -> Self {
-        Self { simd: Simd::new(level), scratch: ScratchPool::default() }
+        Self { simd: Simd::new(level), tiles: None, scratch: ScratchPool::default() }
+    }
+
+    /// Whether matmuls of bfloat16 weights run on the tile unit, whose bits are its own.
+    pub fn has_tiles(&self) -> bool {
+        self.tiles.is_some()
     }
 
     /// The instructions in use.
@@ -76,7 +91,13 @@ impl Cpu {
         assert_eq!(x.width(), w.num_inputs, "rows of the matrix's inputs");
         assert_eq!(out.width(), w.num_outputs, "rows of the matrix's outputs");
         let stride = out.width();
-        matmul(self.simd, x.first(num_rows), w, to, out.first_mut(num_rows), stride);
+        let job = Job::new(x.first(num_rows), w, to, out.first_mut(num_rows), stride);
+        match (&w.panels, self.tiles) {
+            (Panels::Bf16(lines), Some(tiles)) => {
+                tile_matmul::run(&job, lines, tiles, self.simd, &self.scratch);
+            }
+            _ => job.run(self.simd),
+        }
     }
 }
 

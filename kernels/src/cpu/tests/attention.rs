@@ -155,6 +155,32 @@ fn copied_blocks_are_the_same_blocks() {
 }
 
 #[test]
+fn forks_beside_each_other_change_no_bit() {
+    for cpu in every_level() {
+        for case in SHAPES {
+            let (shape, rope) = (shape_of(case), rope_of(case.3));
+            let mut cache = poisoned(&cpu, 8, shape);
+            let mut stem = [Sequence::random(1, 40, shape, 0)];
+            run(&cpu, shape, &rope, &mut cache, &mut stem, &[40]);
+            let mut forks = [3, 4, 5, 6].map(|block| {
+                let mut fork = stem[0].clone();
+                fork.blocks[2] = BlockId(block);
+                cpu.copy_blocks(&mut cache, &[(stem[0].blocks[2], fork.blocks[2])]);
+                fork.qkv.extend(Sequence::random(u64::from(block), 5, shape, 0).qkv);
+                fork
+            });
+            let alone = forks.clone();
+            run(&cpu, shape, &rope, &mut cache, &mut forks, &[1, 2, 1, 5]);
+            for (fork, alone) in forks.iter().zip(alone) {
+                let mut alone = [alone];
+                run(&cpu, shape, &rope, &mut cache, &mut alone, &[1]);
+                assert!(alone[0].bits() == fork.bits(), "{case:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_block_takes_what_is_said() {
     let shape = shape_of(SHAPES[0]);
     let cpu = Cpu::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use half::bf16;
 
-use super::{assert_close, bits, every_level, random, rows_of, same_everywhere};
+use super::{assert_close, bits, every_cpu, random, rows_of, same_everywhere};
 use crate::backend::{Backend, Choice, Chosen, MatrixView, ScoreKind, Target, WeightSlice};
 use crate::cpu::{Cpu, Matrix, Rows, Table};
 use crate::layout::TokenId;
@@ -59,7 +59,7 @@ fn ids_and_bits(chosen: &[Chosen]) -> Vec<(u32, u32)> {
 
 #[test]
 fn greedy_takes_the_best_token_that_is_not_banned() {
-    for cpu in every_level() {
+    for cpu in every_cpu() {
         let model = Model::new(&cpu);
         for score in [ScoreKind::Logit, ScoreKind::LogProb] {
             for (row, logits) in model.logits.iter().enumerate() {
@@ -93,7 +93,7 @@ fn equal_logits_go_to_the_lowest_id() {
 
 #[test]
 fn target_logits_are_the_logits_that_choose_sees() {
-    for cpu in every_level() {
+    for cpu in every_cpu() {
         let model = Model::new(&cpu);
         let row = 7;
         let targets: Vec<Target> =
@@ -118,7 +118,7 @@ fn target_logprobs_agree_with_the_reference_and_with_choose() {
     let targets: Vec<Target> = (0..NUM_ROWS as u32)
         .map(|row| Target { row, token: TokenId(row * 37 % NUM_TOKENS as u32) })
         .collect();
-    for cpu in every_level() {
+    for cpu in every_cpu() {
         let model = Model::new(&cpu);
         let logprobs = cpu.target_logprobs(&model.hidden, &model.matrix, &targets);
         let want = targets

@@ -1,8 +1,9 @@
 //! Matmuls of every shape and weight type.
 
 use half::{bf16, f16};
+use rayon::ThreadPoolBuilder;
 
-use super::{bits, every_level, random, rows_of, same_everywhere};
+use super::{bits, every_cpu, every_level, random, rows_of, same_everywhere};
 use crate::backend::{Backend, MatrixView, WeightSlice};
 use crate::cpu::{Cpu, Matrix};
 use crate::reference;
@@ -82,7 +83,7 @@ fn all_matmuls(cpu: &Cpu, x: &[f32], plain: &Matrix, gated: &Matrix) -> [Vec<f32
 
 #[test]
 fn matmuls_agree_with_the_reference() {
-    for cpu in every_level() {
+    for cpu in every_cpu() {
         for (num_rows, k, n) in SHAPES {
             for kind in [WeightType::Bf16, WeightType::F16, WeightType::F32] {
                 let x = random(1, num_rows * k);
@@ -143,6 +144,30 @@ fn neither_rows_nor_threads_nor_instructions_change_a_bit() {
 }
 
 #[test]
+fn neither_rows_nor_threads_change_a_bit_on_the_tile_unit() {
+    let tiles = Some(Cpu::new()).filter(Cpu::has_tiles);
+    let Some(cpu) = tiles else { return };
+    // More rows than are split at once, and inputs and panels that no tile divides evenly.
+    let (k, n, most_rows) = (130, 23 * 32 + 7, 200);
+    let x = random(1, most_rows * k);
+    let (gate, up) =
+        (Weights::random(WeightType::Bf16, 2, n, k), Weights::random(WeightType::Bf16, 3, n, k));
+    let plain = cpu.matrix(&[gate.view()]);
+    let gated = cpu.gated_matrix(gate.view(), up.view());
+    let run = |num_rows: usize, num_threads| {
+        let x = &x[(most_rows - num_rows) * k..];
+        let pool = ThreadPoolBuilder::new().num_threads(num_threads).build().unwrap();
+        pool.install(|| all_matmuls(&cpu, x, &plain, &gated).map(|out| bits(&out)))
+    };
+    let all = run(most_rows, 1);
+    for num_rows in (1..=64).chain([most_rows]) {
+        for (out, all) in run(num_rows, 2).iter().zip(&all) {
+            assert!(*out == all[(most_rows - num_rows) * n..], "{num_rows} rows");
+        }
+    }
+}
+
+#[test]
 fn stacked_parts_are_one_matrix() {
     let cpu = Cpu::new();
     let (k, x) = (20, random(1, 60));
@@ -165,7 +190,8 @@ fn stacked_parts_are_one_matrix() {
 
 #[test]
 fn a_mixed_stack_is_exact() {
-    let cpu = Cpu::new();
+    // On vectors: bfloat16 alone could go to the tile unit, f32 does not.
+    let cpu = Cpu::with_simd(Cpu::new().simd_level());
     let a = Weights::random(WeightType::Bf16, 1, 2, 8);
     let b = Weights::random(WeightType::F32, 2, 2, 8);
     let x = rows_of(&cpu, 8, &random(3, 8));

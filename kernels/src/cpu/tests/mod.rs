@@ -1,5 +1,5 @@
-//! The operations against their references, and the promises about bits: no neighbour, chunk,
-//! thread or instruction set changes one.
+//! The operations against their references, and the promises about bits: no neighbour, chunk or
+//! thread changes one, and no width of vectors.
 
 mod attention;
 mod head;
@@ -16,6 +16,13 @@ use crate::sampling::{mix_key, uniform};
 fn every_level() -> Vec<Cpu> {
     let levels = SimdLevel::ALL.into_iter().filter(|level| level.is_available());
     levels.map(Cpu::with_simd).collect()
+}
+
+/// The same, and one with the tile unit if this machine has it.
+fn every_cpu() -> Vec<Cpu> {
+    let mut cpus = every_level();
+    cpus.extend(Some(Cpu::new()).filter(Cpu::has_tiles));
+    cpus
 }
 
 /// What `run` gives on every level, with one thread and with two; asserts that it is the same.
@@ -35,7 +42,7 @@ fn same_everywhere<T: PartialEq + std::fmt::Debug + Send>(run: impl Fn(&Cpu) -> 
 }
 
 /// `len` numbers between -1 and 1, a pure function of `seed`.
-fn random(seed: u64, len: usize) -> Vec<f32> {
+pub fn random(seed: u64, len: usize) -> Vec<f32> {
     (0..len as u64).map(|i| (uniform(mix_key(&[seed, i])) * 2.0 - 1.0) as f32).collect()
 }
 
