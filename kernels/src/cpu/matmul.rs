@@ -8,8 +8,8 @@
 //!
 //! A tile of R rows and P panels keeps `2 · R · P` vectors in registers over all inputs. Two
 //! multiply-adds a cycle with a latency of four need eight of them; few rows therefore take several
-//! panels at once. With many rows each weight line is read once for twelve rows: 24 multiply-adds
-//! for 13 loads. Panels are the outer loop, so that a panel stays in the first cache for all rows.
+//! panels at once. With many rows each vector of weights serves twelve rows: 24 multiply-adds for
+//! 14 loads. Panels are the outer loop, so that a panel stays in the first cache for all rows.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
