@@ -33,7 +33,7 @@ const EXPECTED: [&str; 25] = [
 ];
 
 /// How often each thing happened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage(BTreeMap<&'static str, usize>);
 
 impl Coverage {

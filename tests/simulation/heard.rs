@@ -55,6 +55,8 @@ impl<'a> Heard<'a> {
                 assert_eq!(*result, Err(TaskError::Cancelled), "task {task_idx}");
             } else if !(may_starve && matches!(result, Err(TaskError::OutOfBlocks { .. }))) {
                 check_result(task_idx, result, &self.alone[task_idx]);
+                let num_rounds = self.alone[task_idx].rounds.len();
+                assert_eq!(told.num_rounds, num_rounds, "task {task_idx} has all its rounds");
             }
         }
     }

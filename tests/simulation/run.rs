@@ -89,19 +89,23 @@ struct Witness(u64);
 impl Drop for Witness {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let command = format!("JUMP_SEED={} cargo test -p jump-tests simulation", self.0);
-            eprintln!("{}", format!("replay the schedule that failed: {command}"));
+            // In one piece: threads write at the same time.
+            let seed = self.0;
+            let line =
+                format!("to replay it: JUMP_SEED={seed} cargo test -p jump-tests simulation\n");
+            eprint!("{line}");
         }
     }
 }
 
-/// Runs the schedule of a seed.
-pub fn run(seed: u64, workshop: &mut Workshop, coverage: &mut Coverage) {
-    let mut draw = Draw::new(seed);
-    let schedule = Schedule::draw(&mut draw, &workshop.scripts);
-    if std::env::var_os("JUMP_SEED").is_some() {
-        eprintln!("{schedule:#?}");
-    }
+/// The schedule of a seed.
+pub fn schedule(seed: u64, workshop: &Workshop) -> Schedule {
+    Schedule::draw(&mut Draw::new(seed), &workshop.scripts)
+}
+
+/// Runs the schedule of a seed; gives the number of steps that were tried.
+pub fn run(seed: u64, workshop: &mut Workshop, coverage: &mut Coverage) -> usize {
+    let schedule = schedule(seed, workshop);
     let (alone, peaks) = alone(seed, &schedule, workshop);
     let mut plans: Vec<ModelPlan> = schedule.plans().collect();
     if let Some(percent) = schedule.starvation {
@@ -110,25 +114,9 @@ pub fn run(seed: u64, workshop: &mut Workshop, coverage: &mut Coverage) {
         }
     }
     let mut loan = Loan::new(workshop, plans, schedule.is_strict);
-    {
-        let mut heard =
-            Heard::new(&alone, &workshop.scripts[schedule.generation.variant], coverage);
-        let mut run = Run {
-            scheduler: Scheduler::new(&mut loan.models, &schedule.settings, schedule.width),
-            schedule: &schedule,
-            probes: &loan.probes,
-            draw,
-            num_submitted: 0,
-            num_tries: 0,
-        };
-        let _witness = Witness(seed);
-        run.go(&mut heard);
-        heard.check_ends(run.num_submitted, schedule.starvation.is_some());
-        if run.scheduler.is_finished() {
-            assert!(is_at_rest(&loan.probes, &loan.plans), "with the last task all went");
-        }
-        run.count(heard.coverage);
-    }
+    let script = &workshop.scripts[schedule.generation.variant];
+    let mut heard = Heard::new(&alone, script, coverage);
+    let num_tries = run_together(seed, &schedule, &mut loan, &mut heard);
     assert!(is_at_rest(&loan.probes, &loan.plans), "all came back, seed {seed}");
     for probe in &loan.probes {
         coverage.add("draft accepted", probe.num_accepted.get());
@@ -136,6 +124,28 @@ pub fn run(seed: u64, workshop: &mut Workshop, coverage: &mut Coverage) {
         coverage.add("failed step", probe.num_failures.get());
     }
     loan.give_back(workshop);
+    num_tries
+}
+
+fn run_together(seed: u64, schedule: &Schedule, loan: &mut Loan, heard: &mut Heard<'_>) -> usize {
+    let mut run = Run {
+        scheduler: Scheduler::new(&mut loan.models, &schedule.settings, schedule.width),
+        schedule,
+        probes: &loan.probes,
+        // Other draws than the schedule's.
+        draw: Draw::new(!seed),
+        num_submitted: 0,
+        num_tries: 0,
+    };
+    let _witness = Witness(seed);
+    run.go(heard);
+    if run.is_finished() {
+        assert!(is_at_rest(&loan.probes, &loan.plans), "with the last task all went");
+        assert!(heard.tasks.iter().all(|told| told.result.is_some()), "every task was heard of");
+    }
+    heard.check_ends(run.num_submitted, schedule.starvation.is_some());
+    run.count(heard.coverage);
+    run.num_tries
 }
 
 /// A schedule in progress.
@@ -154,7 +164,7 @@ const MAX_TRIES: usize = 200_000;
 impl Run<'_> {
     /// Runs until all tasks have ended, or the run is to be dropped.
     fn go(&mut self, heard: &mut Heard<'_>) {
-        while self.num_submitted < self.schedule.tasks.len() || !self.scheduler.is_finished() {
+        while !self.is_finished() {
             if self.schedule.stops_after == Some(self.num_tries) {
                 return;
             }
@@ -164,6 +174,10 @@ impl Run<'_> {
             self.step(heard);
             self.num_tries += 1;
         }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.num_submitted == self.schedule.tasks.len() && self.scheduler.is_finished()
     }
 
     fn submit(&mut self, heard: &Heard<'_>) {
@@ -210,12 +224,11 @@ impl Run<'_> {
             );
         }
         let is_first = num_preemptions == 0 && self.scheduler.stats().num_preemptions == 1;
-        // The first task that is put off is the youngest one in flight.
-        if let Some(youngest) = heard.youngest().filter(|_| is_first) {
-            if self.schedule.cancels_suspended {
-                self.cancel_task(youngest, heard);
-                heard.coverage.add("cancelled while put off", 1);
-            }
+        if is_first && self.schedule.cancels_suspended {
+            // The first task that is put off is the youngest one in flight.
+            let youngest = heard.youngest().expect("it has begun");
+            self.cancel_task(youngest, heard);
+            heard.coverage.add("cancelled while put off", 1);
         }
     }
 
@@ -223,7 +236,7 @@ impl Run<'_> {
         let stats = self.scheduler.stats();
         coverage.add("preemption", stats.num_preemptions);
         coverage.add("evicted sequence", stats.num_evictions);
-        coverage.add_if(!self.scheduler.is_finished(), "run that was dropped");
+        coverage.add_if(!self.is_finished(), "run that was dropped");
         let recorded = self.schedule.tasks.iter().filter(|planned| planned.is_recorded);
         coverage.add("recorded run", recorded.count());
     }

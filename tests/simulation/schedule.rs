@@ -81,7 +81,7 @@ pub struct Schedule {
     pub fails_every: usize,
     /// Is the first task that is put off cancelled?
     pub cancels_suspended: bool,
-    /// The models have only so many per cent of the blocks that a task takes alone, sharing nothing.
+    /// The models have so many per cent of the blocks that a task takes alone, sharing nothing.
     pub starvation: Option<usize>,
     /// The run is dropped after so many steps.
     pub stops_after: Option<usize>,
@@ -111,8 +111,10 @@ impl Schedule {
         let generation = model(num_sequences, 1, draw);
         let infilling = is_apart.then(|| model(1 + num_positions, 2, draw));
         let tasks = tasks(draw, &settings, scripts[generation.variant].as_ref());
-        let width =
-            Width { concurrency: 1 + draw.below(8), chunk_len: draw.pick(&[1, 3, 16, 64, 256]) };
+        let width = Width {
+            concurrency: draw.pick(&[1, 2, 3, 5, 8, 8]),
+            chunk_len: draw.pick(&[1, 3, 16, 64, 256]),
+        };
         Self {
             settings,
             width,
@@ -122,7 +124,7 @@ impl Schedule {
             cancels_every: draw.pick(&[0, 0, 0, 40, 400]),
             fails_every: draw.pick(&[0, 0, 0, 7, 50]),
             cancels_suspended: draw.one_in(5),
-            starvation: draw.pick(&[None, None, Some(80), Some(100), Some(120), Some(160)]),
+            starvation: draw.pick(&[None, None, Some(90), Some(120), Some(160), Some(200)]),
             stops_after: draw.one_in(12).then(|| draw.below(500)),
             is_strict: draw.one_in(8),
         }
@@ -144,10 +146,10 @@ fn settings(draw: &mut Draw) -> Settings {
     let sampling = SamplingSettings { temperature: 0.8, top_p: 0.95, seed: draw.number() };
     Settings {
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
-        num_positions: 1 + draw.below(5),
+        num_positions: draw.pick(&[1, 1, 2, 2, 3, 5]),
         threshold: draw.pick(&[0.3, 0.3, 0.0, -0.5, 1.0]),
-        max_lines: 6 + draw.below(9),
-        max_line_tokens: draw.pick(&[2, 6, 12, 40, 40, 256]),
+        max_lines: 6 + draw.below(13),
+        max_line_tokens: draw.pick(&[3, 12, 40, 40, 40, 256]),
         score: draw.pick(&[ScoreKind::Logit, ScoreKind::LogProb]),
         infill_comments: draw.one_in(3),
         infill_prompt: !draw.one_in(3),
@@ -169,8 +171,8 @@ fn tasks(draw: &mut Draw, settings: &Settings, script: &Script) -> Vec<Planned> 
     let num_prompts = 1 + draw.below(3);
     let prompts: Vec<Task> =
         (0..num_prompts).map(|idx| problem(idx, draw, settings, script)).collect();
-    let num_tasks = 1 + draw.below(6);
-    let come_at_once = draw.one_in(2);
+    let num_tasks = draw.pick(&[1, 2, 3, 4, 5, 6, 6]);
+    let come_at_once = !draw.one_in(3);
     // A filtered run has the rounds of two programs, which no trace tells apart.
     let may_be_recorded = settings.mode != Mode::Filtered && draw.one_in(8);
     let mut arrival = 0;

@@ -62,7 +62,9 @@ impl Reading {
             token if token == vocabulary.middle => Section::Middle,
             _ => {
                 let bytes = vocabulary.tokenizer.bytes(token);
-                bytes.iter().for_each(|byte| self.read_byte(*byte));
+                for byte in bytes {
+                    self.read_byte(*byte);
+                }
                 return self;
             }
         };
@@ -197,7 +199,7 @@ impl Script {
     pub fn choose(&self, text: &Reading, sampling: Option<Sampling>) -> TokenId {
         let Vocabulary { end, bytes, newline_piece, .. } = &self.vocabulary;
         let whim = mix(text.hash, sampling.map_or(0, |sampling| sampling.key));
-        let Some(line) = self.line(text).filter(|_| whim % 397 > 0) else { return *end };
+        let Some(line) = self.line(text).filter(|_| !whim.is_multiple_of(397)) else { return *end };
         let place = usize::from(text.line_len);
         let (byte, token) = match (line.bytes.get(place), line.tokens.get(place)) {
             (Some(byte), Some(token)) => (*byte, *token),
@@ -212,7 +214,7 @@ impl Script {
             // The same text in other tokens.
             0..4 => own,
             // Half a character.
-            4 if whim / 10_000 % 8 == 0 => bytes[0xCF],
+            4 if (whim / 10_000).is_multiple_of(8) => bytes[0xCF],
             5..24 if byte == b'\n' => newline_piece.unwrap_or(own),
             _ => token,
         }
@@ -222,9 +224,9 @@ impl Script {
     fn line(&self, text: &Reading) -> Option<&Line> {
         let is_infill = text.section == Section::Middle;
         // What is near decides most of the time.
-        let seed = if text.line_seed % 3 > 0 { text.near_seed } else { text.line_seed };
+        let seed = if text.line_seed.is_multiple_of(3) { text.line_seed } else { text.near_seed };
         let seed = mix(seed, u64::from(is_infill));
-        let is_over = text.line_seed % if is_infill { 6 } else { 41 } == 1;
+        let is_over = text.line_seed % if is_infill { 6 } else { 97 } == 1;
         if is_over && text.line_len == 0 {
             return None;
         }

@@ -1,5 +1,5 @@
-//! Small byte-level tokenizers: every byte is a token, and so are some pieces of Python. A model can
-//! write the same text in many ways, of which the tokenizer would choose one.
+//! Small byte-level tokenizers: every byte is a token, and so are some pieces of Python. A model
+//! can write the same text in many ways, of which the tokenizer would choose one.
 
 use jump_kernels::TokenId;
 use jump_models::{FimTemplate, Tokenizer};
