@@ -86,7 +86,7 @@ fn run(problems: &[GoldenProblem], mode: Mode) -> Recorder {
         reference_quirks: true,
         ..Settings::default()
     };
-    let limits = Limits { concurrency: 8, prefill_chunk: None, kv_bytes: None, max_context: None };
+    let limits = Limits { concurrency: 8, ..Limits::default() };
     let mut generator =
         Generator::new(&ModelChoice::Tiny, None, settings, limits).expect("the model loads");
     let task = |problem: &GoldenProblem| Task {

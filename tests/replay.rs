@@ -14,8 +14,9 @@ use jumpcoder::scheduler::{RunStats, Submission};
 use jumpcoder::settings::{Mode, Settings};
 use jumpcoder::task::{Observer, Solution, Task, TaskError};
 
-const LIMITS: Limits =
-    Limits { concurrency: 1, prefill_chunk: None, kv_bytes: None, max_context: None };
+fn limits() -> Limits {
+    Limits { concurrency: 1, ..Limits::default() }
+}
 
 /// The work of each task's rounds, and its program.
 #[derive(Debug, Default, PartialEq)]
@@ -54,7 +55,7 @@ fn examples() -> Vec<Task> {
 }
 
 fn generator(checkpoint: Checkpoint, settings: &Settings) -> Generator {
-    Generator::from_checkpoints(checkpoint, None, settings.clone(), LIMITS).expect("it loads")
+    Generator::from_checkpoints(checkpoint, None, settings.clone(), limits()).expect("it loads")
 }
 
 fn tiny() -> Checkpoint {

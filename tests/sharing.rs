@@ -53,6 +53,7 @@ fn tasks(num_samples: usize) -> Vec<Task> {
 struct Way {
     concurrency: usize,
     chunk_len: usize,
+    max_batched_tokens: Option<usize>,
     num_threads: usize,
     mechanisms: Mechanisms,
     /// Memory for keys and values.
@@ -63,6 +64,7 @@ struct Way {
 const ALONE: Way = Way {
     concurrency: 1,
     chunk_len: usize::MAX,
+    max_batched_tokens: None,
     num_threads: 1,
     mechanisms: Mechanisms::none(),
     kv_bytes: None,
@@ -72,6 +74,7 @@ const ALONE: Way = Way {
 const TOGETHER: Way = Way {
     concurrency: 7,
     chunk_len: 64,
+    max_batched_tokens: None,
     num_threads: 2,
     mechanisms: Mechanisms::all(),
     kv_bytes: None,
@@ -91,6 +94,7 @@ fn run(tasks: &[Task], settings: &Settings, way: Way) -> (Programs, RunStats) {
         prefill_chunk: Some(way.chunk_len),
         kv_bytes: way.kv_bytes,
         max_context: way.kv_bytes.map(|_| SHORT_CONTEXT),
+        max_batched_tokens: way.max_batched_tokens,
     };
     let settings = Settings { mechanisms: way.mechanisms, ..settings.clone() };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(way.num_threads).build();
@@ -131,6 +135,7 @@ fn greedy_programs_are_the_same_however_they_run() {
     let ways = [
         Way { concurrency: 1, chunk_len: 1, ..TOGETHER },
         Way { chunk_len: 3, num_threads: 1, ..TOGETHER },
+        Way { max_batched_tokens: Some(5), ..TOGETHER },
         TOGETHER,
     ];
     let settings = Settings { mode: Mode::Filtered, ..Settings::default() };
@@ -190,7 +195,7 @@ fn little_memory_only_takes_longer() {
 fn an_infilling_model_of_its_own_finds_the_same() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny");
     let infilling = ModelChoice::Directory(directory);
-    let limits = Limits { concurrency: 4, prefill_chunk: None, kv_bytes: None, max_context: None };
+    let limits = Limits { concurrency: 4, ..Limits::default() };
     let (tasks, settings) = (tasks(1), Settings::default());
     let (apart, _) = run_with(&tasks, Some(&infilling), &settings, limits);
     assert_eq!(apart.0, run_with(&tasks, None, &settings, limits).0.0);

@@ -68,12 +68,14 @@ impl fmt::Display for ModelChoice {
 }
 
 /// How much a generator may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Tasks in flight, as far as memory allows; at least 1.
     pub concurrency: usize,
     /// Tokens of a prompt that run in one step.
     pub prefill_chunk: Option<usize>,
+    /// Tokens of a step; 1,024 by default.
+    pub max_batched_tokens: Option<usize>,
     /// Bytes for keys and values, of all models together; by default three quarters of the memory
     /// that is free.
     pub kv_bytes: Option<usize>,
@@ -254,6 +256,7 @@ struct Plan {
     /// Blocks that a task needs if its texts become as long as can be: so many there must be.
     blocks_per_task: usize,
     kv_bytes: Option<usize>,
+    max_rows: usize,
 }
 
 impl Plan {
@@ -266,7 +269,8 @@ impl Plan {
     ) -> Self {
         let context_len = context_len(&checkpoint, settings, limits);
         let blocks_per_task = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
-        Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes }
+        let max_rows = limits.max_batched_tokens.unwrap_or(MAX_ROWS);
+        Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes, max_rows }
     }
 
     fn block_bytes(&self) -> usize {
@@ -280,7 +284,7 @@ impl Plan {
         let wanted = self.blocks_per_task.saturating_mul(concurrency);
         let fitting = self.kv_bytes.map_or(usize::MAX, |bytes| bytes / block_bytes);
         let size = EngineSize {
-            max_rows: MAX_ROWS,
+            max_rows: self.max_rows,
             context_len: self.context_len,
             num_blocks: wanted.min(fitting).max(self.blocks_per_task),
             max_kv_bytes: self.kv_bytes,

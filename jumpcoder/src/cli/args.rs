@@ -324,6 +324,9 @@ pub struct MachineArgs {
     /// Tokens of a prompt that are run in one step at most
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub prefill_chunk: Option<usize>,
+    /// Tokens that are run in one step at most, of all programs together [default: 1024]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub max_batched_tokens: Option<usize>,
     /// Memory for keys and values, in MiB [default: three quarters of what is free]
     #[arg(long, value_name = "MIB", value_parser = mebibytes)]
     pub kv_memory_mib: Option<usize>,

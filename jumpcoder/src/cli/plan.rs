@@ -276,6 +276,7 @@ pub fn machine_limits(args: &MachineArgs, concurrency: usize) -> Limits {
     Limits {
         concurrency,
         prefill_chunk: args.prefill_chunk,
+        max_batched_tokens: args.max_batched_tokens,
         kv_bytes: args.kv_memory_mib,
         max_context: args.max_context,
     }
