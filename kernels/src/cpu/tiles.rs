@@ -10,9 +10,6 @@ use super::matrix::Bf16Line;
 /// Pairs of bfloat16 in a row of a tile: inputs on the left, outputs on the right.
 pub const TILE_WORDS: usize = 16;
 
-/// Bytes of a tile's row.
-const ROW_BYTES: usize = 4 * TILE_WORDS;
-
 /// Rows of the greatest tile.
 pub const MAX_TILE_ROWS: usize = 16;
 
@@ -50,9 +47,10 @@ mod unit {
     use std::arch::x86_64::__cpuid_count;
     use std::marker::PhantomData;
 
-    use super::{
-        Bf16Line, MAX_TILE_ROWS, Products, ROW_BYTES, Splits, TILE_WORDS, Tile, Tiles, Unit,
-    };
+    use super::{Bf16Line, MAX_TILE_ROWS, Products, Splits, TILE_WORDS, Tile, Tiles, Unit};
+
+    /// Bytes of a tile's row.
+    const ROW_BYTES: usize = 4 * TILE_WORDS;
 
     /// What the processor is told about its tiles: the layout of `ldtilecfg`.
     #[repr(C, align(64))]
