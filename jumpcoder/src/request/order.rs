@@ -11,8 +11,8 @@ use crate::settings::{REFERENCE_CONTEXT_LEN, Settings};
 /// Where in a request an outcome goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// The line that G writes next, by the sequence that it is written in, and by how often the lines
-    /// in progress were dropped before.
+    /// The line that G writes next, by the sequence that it is written in, and by how often the
+    /// lines in progress were dropped before.
     NextLine(SequenceId, u32),
     /// The sequence that all infill prompts begin with.
     Stem,
