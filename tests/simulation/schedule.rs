@@ -93,7 +93,7 @@ impl Schedule {
     /// Draws a schedule. `script` gives the text of a kind of vocabulary.
     pub fn draw(draw: &mut Draw, scripts: &[impl AsRef<Script>]) -> Self {
         let settings = settings(draw);
-        let context_len = draw.pick(&[40_usize, 72, 128, 256, 256, 256]);
+        let context_len = draw.pick(&[48_usize, 96, 160, 256, 256, 256]);
         let model = |num_sequences: usize, salt: u64, draw: &mut Draw| {
             let least = num_sequences * context_len.div_ceil(BLOCK_LEN);
             let num_blocks = least + least * draw.pick(&[0, 0, 0, 1, 2, 6, 12]) / 2;
@@ -148,12 +148,12 @@ fn settings(draw: &mut Draw) -> Settings {
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
         num_positions: draw.pick(&[1, 1, 2, 2, 3, 5]),
         threshold: draw.pick(&[0.3, 0.3, 0.0, -0.5, 1.0]),
-        max_lines: 6 + draw.below(13),
+        max_lines: if draw.one_in(3) { 3 + draw.below(4) } else { 6 + draw.below(10) },
         max_line_tokens: draw.pick(&[3, 12, 40, 40, 40, 256]),
         score: draw.pick(&[ScoreKind::Logit, ScoreKind::LogProb]),
         infill_comments: draw.one_in(3),
         infill_prompt: !draw.one_in(3),
-        ast_judge: !draw.one_in(4),
+        ast_judge: draw.one_in(2),
         reference_quirks: draw.one_in(8),
         sampling: draw.one_in(4).then_some(sampling),
         mechanisms: mechanisms(draw),
@@ -185,9 +185,11 @@ fn tasks(draw: &mut Draw, settings: &Settings, script: &Script) -> Vec<Planned> 
 }
 
 fn problem(idx: usize, draw: &mut Draw, settings: &Settings, script: &Script) -> Task {
-    let num_lines =
-        if draw.one_in(40) { settings.max_lines } else { 1 + draw.pick(&[0, 0, 1, 2, 3, 5]) };
-    let prompt = script.prompt(num_lines.min(settings.max_lines), draw.number());
+    let most = settings.max_lines - 1;
+    // With room for two lines, an inserted function may end a program in its first round.
+    let num_lines = draw.pick(&[1, 1, 2, 3, most - 1, most - 1]).min(most).min(5);
+    let num_lines = if draw.one_in(40) { settings.max_lines } else { num_lines };
+    let prompt = script.prompt(num_lines, draw.number());
     let stop = draw.pick(&[&[][..], &[], &["def"], &["\nclass", "print"]]);
     let language = if draw.one_in(40) { "cobol" } else { "python" };
     Task {

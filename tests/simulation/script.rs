@@ -95,6 +95,8 @@ impl Reading {
             self.next_indent = self.indent + if self.last == b':' { 4 } else { 0 };
         }
         self.luck = match self.line_hash % 7 {
+            // So that functions, which take several lines, are inserted often enough.
+            _ if self.last == b':' => (self.luck + 1).min(6),
             0 | 1 => (self.luck + 1).min(6),
             2 => (self.luck - 1).max(-6),
             _ => self.luck,
@@ -145,6 +147,8 @@ pub struct Script {
     functions: Lines,
     controls: Lines,
     others: Lines,
+    /// So many tokens that other work ends before such a line.
+    long: Lines,
 }
 
 impl Script {
@@ -161,7 +165,15 @@ impl Script {
         Self {
             statements: lines(&statements()),
             imports: lines(&texts(&["import os", "import math as m", "from os import b"])),
-            functions: lines(&texts(&["def f(x):", "def g(a, b):", "def h(x): return x"])),
+            functions: lines(&texts(&[
+                "def f(x):",
+                "def g(a, b):",
+                "def h(x): return x",
+                "def c():",
+                "def m(*a, **b):",
+                "def b(x, y=1):",
+                "async def f(m):",
+            ])),
             controls: lines(&texts(&["if a:", "for i in b:", "while c:", "try:", "else:"])),
             others: lines(&texts(&[
                 "",
@@ -176,6 +188,11 @@ impl Script {
                 "k = (1,",
                 "\ta = 2",
                 "b = 1\r",
+            ])),
+            long: lines(&texts(&[
+                "c = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]",
+                "m = 'characters without a token'",
+                "return {1: a, 2: b, 3: c, 4: f, 5: os}",
             ])),
             vocabulary,
         }
@@ -232,10 +249,11 @@ impl Script {
         }
         let lines = match (seed >> 8) % 24 {
             0 | 1 if is_infill => &self.imports,
-            2..6 if is_infill => &self.functions,
+            2..8 if is_infill => &self.functions,
             0 | 2 => &self.functions,
-            3 | 6 => &self.controls,
+            3 | 9 => &self.controls,
             7 | 8 => &self.others,
+            10..15 if !is_infill => &self.long,
             _ => &self.statements,
         };
         let is_dedented = (seed >> 16).is_multiple_of(4) && text.next_indent > 0;
