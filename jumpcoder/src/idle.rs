@@ -8,16 +8,13 @@ use jump_kernels::TokenId;
 
 use crate::program::common_prefix_len;
 
-/// More of one family only make looking longer: the branches of a few rounds are enough.
-const MAX_PER_FAMILY: usize = 16;
-
 /// Whose a sequence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The same for all requests of one prompt.
     pub family: u64,
-    /// Different for every request.
-    pub request: u64,
+    /// Different for every request; `None` for what belongs to all of the family.
+    pub request: Option<u64>,
 }
 
 struct Entry {
@@ -43,12 +40,18 @@ pub struct Match {
 }
 
 impl IdleSequences {
-    /// Keeps `sequence`, at the expense of its family's oldest if there are too many.
-    pub fn keep(&mut self, owner: Owner, sequence: SequenceId, engine: &mut dyn LanguageModel) {
+    /// Keeps `sequence`, at the expense of its owner's oldest if there are more than `max`.
+    pub fn keep(
+        &mut self,
+        owner: Owner,
+        sequence: SequenceId,
+        max: usize,
+        engine: &mut dyn LanguageModel,
+    ) {
         self.entries.push(Entry { owner, sequence });
-        let is_kin = |entry: &Entry| entry.owner.family == owner.family;
-        if self.entries.iter().filter(|entry| is_kin(entry)).count() > MAX_PER_FAMILY {
-            let oldest = self.entries.iter().position(is_kin).expect("just counted");
+        let is_own = |entry: &Entry| entry.owner == owner;
+        if self.entries.iter().filter(|entry| is_own(entry)).count() > max {
+            let oldest = self.entries.iter().position(is_own).expect("just counted");
             engine.release(self.entries.remove(oldest).sequence);
         }
     }

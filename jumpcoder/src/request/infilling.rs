@@ -302,7 +302,8 @@ impl Branch {
         let Some(sequence) = self.sequence.take() else { return };
         let model = models.get_mut(Role::Infilling);
         if settings.uses(Mechanism::Branches) {
-            model.idle.keep(owner, sequence, model.engine.as_mut());
+            // One for each position: a position that lost its place hardly ever comes back.
+            model.idle.keep(owner, sequence, settings.num_positions, model.engine.as_mut());
         } else {
             model.engine.release(sequence);
         }

@@ -213,7 +213,9 @@ impl Request {
         };
         let model = cx.models.get_mut(role);
         let fork = model.engine.fork_at(sequence, model.engine.tokens(sequence).len());
-        model.idle.keep(self.owner, fork, model.engine.as_mut());
+        // Nothing pushes it out but want of blocks.
+        let owner = Owner { request: None, ..self.owner };
+        model.idle.keep(owner, fork, usize::MAX, model.engine.as_mut());
     }
 
     /// Goes on with the line after the next as long as the round isn't decided.

@@ -209,7 +209,7 @@ impl<'a> Scheduler<'a> {
         let age = self.num_begun;
         self.num_begun += 1;
         let assignment = Assignment {
-            owner: Owner { family, request: age },
+            owner: Owner { family, request: Some(age) },
             has_kin: self.families.is_shared(family),
             scores: self.families.begin(family, task_idx),
             recorded,
