@@ -91,7 +91,7 @@ pub struct Scheduler<'a> {
     queue: VecDeque<Pending>,
     families: Families,
     num_begun: u64,
-    /// Does an order wait for blocks?
+    /// Does an order wait for blocks, of either model?
     is_short: bool,
     stats: RunStats,
 }
@@ -178,6 +178,7 @@ impl<'a> Scheduler<'a> {
     /// A step that failed. It has changed nothing, and may be tried again.
     pub fn step(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
         self.admit(observer);
+        self.is_short = false;
         let mut num_works = 0;
         for role in self.roles() {
             num_works += self.step_model(role, observer)?;
@@ -272,7 +273,6 @@ impl<'a> Scheduler<'a> {
         let mut num_blocks = 0;
         let (mut running, mut works): (Vec<Running>, Vec<Work>) = (Vec::new(), Vec::new());
         let mut skipped = VecDeque::new();
-        self.is_short = false;
         while let Some(pending) = self.queue.pop_front() {
             if !self.wants(&pending) {
                 continue;
