@@ -54,9 +54,10 @@ impl Tally {
     pub fn count_committed(&mut self, tasks: &[Submission], tokenizer: &Tokenizer) {
         for (Submission { task, .. }, written) in tasks.iter().zip(&self.written) {
             let Ok((program, _)) = written else { continue };
-            let grown = |count: &dyn Fn(&str) -> usize| {
-                count(program).saturating_sub(count(task.prompt.trim_end()))
-            };
+            // As the program begins with it.
+            let prompt = format!("{}\n", task.prompt.trim_end());
+            let grown =
+                |count: &dyn Fn(&str) -> usize| count(program).saturating_sub(count(&prompt));
             self.num_committed += grown(&|text| tokenizer.encode(text).len());
             self.num_lines += grown(&|text| text.lines().count());
         }
