@@ -40,8 +40,8 @@ done
 # The cost of the same decisions in a larger model, on random weights.
 target/release/jumpcoder generate --quiet --force "${humaneval[@]}" --limit 10 --concurrency 1 \
     --output "$results/replayed.jsonl" --trace "$results/trace.jsonl"
-bench replay-1.3b overhead --replay "$results/trace.jsonl" --limit 2 --repeat 1 --without none \
-    --random-weights deepseek-coder-1.3b
+bench replay-135m overhead --replay "$results/trace.jsonl" --repeat 1 --without none \
+    --random-weights smollm2-135m
 
 for quirks in "" --reference-quirks; do
     for mode in ar jump; do
