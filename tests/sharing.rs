@@ -114,7 +114,11 @@ fn run_with(
     let stats = generator.run(tasks, &mut programs, &AtomicBool::new(false));
     assert_eq!(generator.num_live_blocks(), 0, "all blocks came back");
     programs.0.sort_by_key(|(task, ..)| *task);
-    (programs, stats.expect("no step fails"))
+    let stats = stats.expect("no step fails");
+    if stats.num_preemptions == 0 {
+        assert_eq!(programs.1.num_run(), stats.num_rows, "just what was run is counted");
+    }
+    (programs, stats)
 }
 
 /// Runs `tasks` alone and in other ways, and compares.

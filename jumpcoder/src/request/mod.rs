@@ -172,8 +172,15 @@ impl Request {
             (slot, None) => panic!("the request has nothing under way at {slot:?}"),
         }
         self.keep_prompt(slot, cx);
+        let ended = self.go_on(cx);
         self.look_ahead(cx);
-        self.go_on(cx)
+        ended
+    }
+
+    /// An order was run whose outcome isn't wanted any more.
+    pub fn count_unwanted(&mut self, num_tokens: usize) {
+        self.round.tokens.decode += num_tokens;
+        self.round.tokens.wasted += num_tokens;
     }
 
     /// Goes on as far as the outcomes so far allow.
@@ -223,7 +230,12 @@ impl Request {
         let uses = |mechanism| cx.settings.uses(mechanism);
         let may = uses(Mechanism::Lookahead) && uses(Mechanism::Cache) && self.jumping.is_some();
         let can = self.next_line.is_finished() && !self.next_line.is_ahead();
-        if !may || !can || self.round.appended.is_some() || cx.settings.reference_quirks {
+        if self.is_finished
+            || !may
+            || !can
+            || self.round.appended.is_some()
+            || cx.settings.reference_quirks
+        {
             return;
         }
         let written = self.next_line.line(&self.stop, cx.settings);
@@ -232,7 +244,7 @@ impl Request {
         }
         let program = self.with_next_line(&written, cx);
         if may_go_on(&program, self.num_rounds + 1, cx) {
-            self.next_line.look_ahead(&program, &mut self.round.tokens, cx);
+            self.next_line.look_ahead(&program, cx);
         }
         self.round.appended = Some(program);
     }

@@ -36,8 +36,9 @@ pub struct NextLine {
     ahead: Option<Ahead>,
     /// What G may write from here on.
     draft: VecDeque<TokenId>,
-    /// So much of it is being verified.
-    draft_len: usize,
+    /// The tokens of the order under way. They count when its outcome comes: an order that nobody
+    /// wants any more may never be run.
+    ordered: TokenCounts,
     /// What it wrote in a recorded run, in this round and in the next.
     recorded: [Option<Decoded>; 2],
     /// Counts the times that the lines in progress were dropped: whatever was ordered for them
@@ -71,7 +72,7 @@ impl NextLine {
             writer: LineWriter::default(),
             ahead: None,
             draft: VecDeque::new(),
-            draft_len: 0,
+            ordered: TokenCounts::default(),
             recorded: [None, None],
             num_dropped: 0,
             asked: Vec::new(),
@@ -120,20 +121,15 @@ impl NextLine {
         let targets = self.asked.iter().map(target).collect();
         counts.reused += start;
         match ids.len() - start {
-            1 => counts.decode += 1,
-            num_tokens => counts.prefill += num_tokens,
+            1 => self.ordered.decode = 1,
+            num_tokens => self.ordered.prefill = num_tokens,
         }
-        self.order(ids[start..].to_vec(), targets, ids.len(), counts, cx);
+        self.order(ids[start..].to_vec(), targets, ids.len(), cx);
     }
 
     /// Begins the line after `program`, which is the present one with the next line, before it is
     /// known whether the line stays. Only if the sequence needs but one token for it.
-    pub fn look_ahead(
-        &mut self,
-        program: &Program,
-        counts: &mut TokenCounts,
-        cx: &mut Context<'_>,
-    ) {
+    pub fn look_ahead(&mut self, program: &Program, cx: &mut Context<'_>) {
         let ids = program.ids();
         let (last, before) = ids.split_last().expect("a program isn't empty");
         let held = cx.models.get(Role::Generation).engine.tokens(self.sequence);
@@ -142,8 +138,8 @@ impl NextLine {
             return;
         }
         self.ahead = Some(Ahead { program: ids.to_vec(), writer: LineWriter::default() });
-        counts.decode += 1;
-        self.order(vec![*last], Vec::new(), ids.len(), counts, cx);
+        self.ordered.decode = 1;
+        self.order(vec![*last], Vec::new(), ids.len(), cx);
     }
 
     /// Takes the outcome of the last order; orders the next token while the line goes on.
@@ -158,7 +154,8 @@ impl NextLine {
             program.set_score(token, *score);
         }
         let next = outcome.next.as_ref().expect("it was ordered");
-        counts.wasted += self.draft_len - next.accepted.len();
+        counts.wasted += self.ordered.verify - next.accepted.len();
+        counts.add(&std::mem::take(&mut self.ordered));
         for chosen in next.accepted.iter().chain([&next.chosen]) {
             if self.current().end().is_none() {
                 self.push(*chosen, cx);
@@ -170,8 +167,8 @@ impl NextLine {
             self.current().cut();
         }
         if self.current().end().is_none() {
-            counts.decode += 1;
-            self.order(vec![next.chosen.token], Vec::new(), len, counts, cx);
+            self.ordered.decode = 1;
+            self.order(vec![next.chosen.token], Vec::new(), len, cx);
         }
     }
 
@@ -198,7 +195,6 @@ impl NextLine {
         mut tokens: Vec<TokenId>,
         targets: Vec<ScoreTarget>,
         len: usize,
-        counts: &mut TokenCounts,
         cx: &mut Context<'_>,
     ) {
         let model = cx.models.get(Role::Generation);
@@ -209,8 +205,7 @@ impl NextLine {
         let num_before = tokens.len();
         tokens.extend(line);
         let draft_len = tokens.len() - num_before;
-        self.draft_len = draft_len;
-        counts.verify += draft_len;
+        self.ordered.verify = draft_len;
         let num_written = self.current().tokens().len();
         let recorded = self.recorded[usize::from(self.ahead.is_some())].as_ref();
         let next = NextToken {
@@ -303,6 +298,7 @@ impl NextLine {
         }
         self.writer = LineWriter::default();
         self.asked.clear();
+        self.ordered = TokenCounts::default();
         self.num_dropped += 1;
     }
 

@@ -151,6 +151,19 @@ impl Writing {
         self.prompt.lines().iter().map(|line| line.text.clone()).collect()
     }
 
+    /// An order was run whose outcome isn't wanted any more.
+    pub fn count_unwanted(&mut self, num_tokens: usize) {
+        match &mut self.phase {
+            Phase::First(request) | Phase::Plain { request, .. } => {
+                request.count_unwanted(num_tokens);
+            }
+            Phase::Choosing { .. } | Phase::Over => {
+                self.tokens.decode += num_tokens;
+                self.tokens.wasted += num_tokens;
+            }
+        }
+    }
+
     /// Takes the outcome of an order.
     pub fn absorb(&mut self, slot: Slot, outcome: &Outcome, cx: &mut Context<'_>) -> Progress {
         let rounds = match (&mut self.phase, slot) {

@@ -311,6 +311,9 @@ impl<'a> Scheduler<'a> {
     fn deliver(&mut self, running: Running, outcome: Outcome, observer: &mut dyn Observer) {
         let active_idx = running.pending.active_idx;
         if !self.wants(&running.pending) {
+            if let Some(active) = &mut self.active[active_idx] {
+                active.writing.count_unwanted(running.num_tokens);
+            }
             return;
         }
         let has_rest = running.has_rest();
