@@ -10,10 +10,12 @@
 
 mod backend;
 pub mod cpu;
+pub mod cuda;
 mod layout;
-#[cfg(test)]
-mod reference;
+pub mod reference;
+pub mod runtime;
 mod sampling;
+pub mod selftest;
 
 pub use backend::{
     AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, ScoreKind, Target, WeightSlice,

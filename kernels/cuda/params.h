@@ -1,0 +1,216 @@
+// The parameters of every launch, one struct each; its Rust twin of the same name has the same
+// fields in the same order, and a test compares their sizes and offsets.
+//
+// Dimensions, everywhere:
+//   R  rows of a pass (tokens)            C  inputs of a matrix (its columns; a multiple of 8)
+//   N  outputs of a matrix (its rows)     H  query heads      G  key and value heads; H / G share one
+//   D  elements of a head                 V  tokens of the vocabulary
+//   B  KV blocks of 16 tokens             L  layers
+// A KV cache is [L][2][B][G][16][D]: first all keys of a layer, then all values. Arrays are
+// row-major, pointers are aligned to 16 bytes, and no array of a launch overlaps another unless said.
+#pragma once
+
+#include <device.cuh>
+
+constexpr u32 BLOCK_LEN = 16;
+
+// out[r] = table[tokens[r]] * scale
+struct EmbedParams {
+    const bf16* table;   // [V][width]
+    const u32* tokens;   // [R]
+    float* out;          // [R][width]
+    u32 width;           // a multiple of 8
+    float scale;
+};
+
+// RMSNorm: out = x / sqrt(mean(x^2) + eps) * (weight_offset + weight)
+// LayerNorm: out = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias
+struct NormParams {
+    const float* x;       // [R][width]
+    const float* weight;  // [width]
+    const float* bias;    // [width]; LayerNorm only
+    bf16* out;            // [R][width]
+    u32 width;            // a multiple of 8
+    float eps;
+    float weight_offset;  // 0, or 1 for Gemma
+};
+
+// out[i] = x[row_idx[i]], as 16-byte words
+struct GatherParams {
+    const u8* x;         // [..][row_bytes]
+    const u32* row_idx;  // [R]; NONE leaves the row of `out` as it is
+    u8* out;             // [R][row_bytes]
+    u32 row_bytes;       // a multiple of 16
+};
+
+// What becomes of x . w^T + bias.
+enum Epilogue : u32 {
+    STORE_F32 = 0,  // out f32 = sum
+    ADD_F32 = 1,    // out f32 += sum (the residual)
+    GELU_BF16 = 2,  // out bf16 = gelu(sum), tanh form
+    SILU_GATE_BF16 = 3,  // out bf16 = silu(gate) * up; w holds gate and up in turns of 8 rows
+    GELU_GATE_BF16 = 4,  // out bf16 = gelu(gate) * up; likewise
+};
+
+// out = epilogue(x . w^T + bias)
+struct GemmParams {
+    const bf16* x;      // [R][C]
+    const bf16* w;      // [N][C]
+    const float* bias;  // [N], or null
+    void* out;          // [R][N], of a gate [R][N / 2]
+    u32 num_rows;       // R
+    u32 num_outputs;    // N, a multiple of 16
+    u32 num_inputs;     // C, a multiple of 8
+    u32 epilogue;       // Epilogue
+};
+
+// Rotates queries in place, rotates keys, and writes keys and values into their slots.
+struct RopeStoreParams {
+    float* qkv;            // [R][(H + 2G) * D]: queries, keys, values
+    const float* cos;      // [positions][half_dim]
+    const float* sin;      // [positions][half_dim]
+    const u32* positions;  // [R]
+    const u32* slots;      // [R]: block * 16 + offset; NONE for rows that are padding
+    bf16* keys;            // [B][G][16][D] of this layer
+    bf16* values;          // [B][G][16][D] of this layer
+    u32 num_heads;         // H
+    u32 num_kv_heads;      // G
+    u32 head_dim;          // D, even
+    u32 half_dim;          // pairs that are rotated; 2 * half_dim <= D
+    u32 interleaved;       // 0: (i, i + half_dim) are a pair, 1: (2i, 2i + 1) are
+};
+
+// Copies whole blocks in all layers.
+struct CopyBlocksParams {
+    u8* cache;            // [num_planes][B][block_bytes]; a plane is the keys or values of a layer
+    const u32* from;      // [num_copies]; NONE for padding
+    const u32* to;        // [num_copies]
+    u64 plane_bytes;      // B * block_bytes
+    u32 block_bytes;      // a multiple of 16
+};
+
+// --- attention ---------------------------------------------------------------------------------
+
+// Keys are taken in spans of SPAN_LEN positions that begin at multiples of it. A row's result is the
+// merge of its spans' partial results, in their order.
+constexpr u32 SPAN_LEN = 256;
+
+// Rows that see the same blocks of one span: read once for all of them.
+struct AttentionItem {
+    u32 first_query;     // of `queries`
+    u32 num_queries;     // at least 1; 0 for padding
+    u32 first_block;     // of `blocks`: those of this span
+    u32 first_position;  // of the span; a multiple of SPAN_LEN
+};
+
+// A row in an item.
+struct AttentionQuery {
+    u32 row;      // of qkv
+    u32 partial;  // where the span's result goes; NONE: straight to `out`, it's the row's only span
+};
+
+struct AttentionParams {
+    const float* qkv;               // [R][(H + 2G) * D]; only the queries are read
+    const u32* positions;           // [R]; a row sees keys up to its own position
+    const AttentionItem* items;     // [num_items]
+    const AttentionQuery* queries;  // those of all items
+    const u32* blocks;              // block ids of all items
+    const bf16* keys;               // [B][G][16][D] of this layer
+    const bf16* values;             // [B][G][16][D] of this layer
+    float* partial_sums;            // [partials][H][D]: weighted values, normalised
+    float* partial_logsums;         // [partials][H]: log2 of the sum of 2^(score * log2(e))
+    bf16* out;                      // [R][H * D]
+    u32 num_heads;                  // H
+    u32 num_kv_heads;               // G
+    u32 window;                     // a row sees so many positions at most, its own included; NONE: all
+    float scale;                    // of scores, times log2(e)
+};
+
+// Merges the spans of the rows that have several.
+struct AttentionMergeParams {
+    const u32* rows;              // [merges]; NONE for padding
+    const u32* first_partial;     // [merges]; a row's partials follow each other
+    const u32* num_partials;      // [merges]
+    const float* partial_sums;    // as above
+    const float* partial_logsums;
+    bf16* out;                    // [R][H * D]
+    u32 num_heads;                // H
+    u32 head_dim;                 // D
+};
+
+// --- head --------------------------------------------------------------------------------------
+
+// What is wanted of one row's logits.
+struct HeadChoice {
+    u32 row;         // of x; NONE for padding
+    u32 forced;      // this token, whatever the logits; NONE chooses
+    u32 ban_list;    // of `banned`; NONE bans nothing
+    u32 logits_row;  // of `logits`, where the row's logits go for sampling; NONE if greedy
+    u32 is_logprob;  // the score is a log-probability instead of a logit
+};
+
+// What a tile of the vocabulary says of one choice; merged in the order of the tiles.
+struct HeadPartial {
+    float best_logit;   // of tokens that aren't banned; negative infinity if there is none
+    u32 best_token;     // the lowest of equals; NONE if there is none
+    float max_logit;    // of all tokens
+    float sum_exp;      // of all tokens: e^(logit - max_logit)
+};
+
+struct HeadParams {
+    const bf16* x;              // [R][C], normalised
+    const bf16* w;              // [V][C]
+    const HeadChoice* choices;  // [num_choices]
+    const u32* banned;          // [lists][ceil(V / 32)], a bit a token
+    HeadPartial* partials;      // [num_choices][tiles of the vocabulary]
+    float* forced_logits;       // [num_choices]
+    float* logits;              // [sampled][V]
+    u32 num_choices;
+    u32 vocab_len;              // V
+    u32 num_inputs;             // C, a multiple of 8
+};
+
+// A choice's answer, and a target's (whose token is what was asked for).
+struct Chosen {
+    u32 token;
+    float score;
+};
+
+struct HeadMergeParams {
+    const HeadChoice* choices;    // [num_choices]
+    const HeadPartial* partials;  // [num_choices][num_tiles]
+    const float* forced_logits;   // [num_choices]
+    Chosen* chosen;               // [num_choices]; a sampled choice's token is written by Sample
+    u32 num_tiles;
+};
+
+// One draw.
+struct Draw {
+    u32 choice;         // whose answer it is; NONE for padding
+    u32 top_k;          // at most so many of the most probable tokens; V or more for all
+    float temperature;  // above 0
+    float top_p;        // in (0, 1]
+    double uniform;     // from [0, 1), made of the key by the host
+};
+
+// Draws from logits: the smallest set of most probable tokens that reaches top_p, of at most top_k;
+// equal ones in the order of their ids.
+struct SampleParams {
+    const Draw* draws;          // [sampled]
+    const HeadChoice* choices;  // [num_choices]
+    const u32* banned;          // as above
+    const float* logits;        // [sampled][V]
+    Chosen* chosen;             // [num_choices]: the token is replaced, and the score moved to it
+    u32 vocab_len;              // V
+};
+
+// One logit a target: the same bits as the head's.
+struct TargetLogitsParams {
+    const bf16* x;      // [R][C]
+    const bf16* w;      // [V][C]
+    const u32* rows;    // [num_targets]; NONE for padding
+    const u32* tokens;  // [num_targets]
+    float* out;         // [num_targets]
+    u32 num_targets;
+    u32 num_inputs;     // C
+};

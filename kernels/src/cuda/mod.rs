@@ -1,0 +1,5 @@
+//! The operations on a GPU, or on its emulator: for each file of `cuda/` its Rust twin of the same
+//! name, with the parameter struct of `params.h`, the pure function from shapes to a launch, and the
+//! launch itself.
+
+pub mod gather;

@@ -1,0 +1,37 @@
+//! The kernels' sources, which are part of the binary.
+
+/// A compile-time constant of a kernel file, as `("HEAD_DIM", 128)`.
+pub type Constant = (&'static str, u32);
+
+/// A file of `cuda/` with the constants that it is compiled with. The same file with other constants
+/// is another module; its kernels have the same names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KernelFile {
+    /// Its name, as `attention.cu`.
+    pub name: &'static str,
+    /// Its constants, in the order in which the file names them.
+    pub constants: Vec<Constant>,
+}
+
+impl KernelFile {
+    /// A file without constants.
+    pub fn plain(name: &'static str) -> Self {
+        Self { name, constants: Vec::new() }
+    }
+
+    /// The file with its constants, as messages and the emulator's table name it:
+    /// `attention.cu HEAD_DIM=128`.
+    pub fn title(&self) -> String {
+        self.constants.iter().fold(self.name.to_owned(), |title, (constant, value)| {
+            format!("{title} {constant}={value}")
+        })
+    }
+}
+
+/// Every file of `cuda/`, headers too, by name: what NVRTC is given.
+pub const FILES: &[(&str, &str)] = &[
+    ("device.cuh", include_str!("../../cuda/device.cuh")),
+    ("gather.cu", include_str!("../../cuda/gather.cu")),
+    ("params.h", include_str!("../../cuda/params.h")),
+    ("ptx.cuh", include_str!("../../cuda/ptx.cuh")),
+];

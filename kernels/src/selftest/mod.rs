@@ -1,0 +1,104 @@
+//! Every operation over its table of shapes, on random input, against the f64 reference: on the
+//! emulator in the tests, on a device by `jumpcoder selftest`.
+//!
+//! Each operation has a file here that gives its [`Case`]s. A case makes its input, runs the kernels
+//! through the twin in [`cuda`](crate::cuda), and says how far off they were.
+
+mod gather;
+mod input;
+
+pub use input::Input;
+
+use crate::runtime::{DeviceError, SharedRuntime};
+
+/// One operation at one shape.
+pub struct Case {
+    /// The operation, as its file is called.
+    pub op: &'static str,
+    /// The shape, for people.
+    pub shape: String,
+    /// Whether it is large enough to say something about speed; such cases are left out on the
+    /// emulator.
+    pub is_timed: bool,
+    run: Box<Check>,
+}
+
+type Check = dyn Fn(&SharedRuntime) -> Result<Finding, DeviceError> + Send + Sync;
+
+/// What a case found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finding {
+    /// The largest error, relative to what `allowed` is relative to.
+    pub error: f64,
+    /// The largest error that rounding explains.
+    pub allowed: f64,
+    /// Bytes that have to be moved, each once.
+    pub bytes: f64,
+    /// Multiplications and additions that have to be done.
+    pub flops: f64,
+    /// Of the fastest run, where it was timed.
+    pub micros: Option<f64>,
+}
+
+impl Finding {
+    /// Were the results right?
+    pub fn is_right(&self) -> bool {
+        // Written so that a NaN isn't.
+        self.error <= self.allowed
+    }
+}
+
+impl Case {
+    /// A case that is checked everywhere.
+    pub fn small(
+        op: &'static str,
+        shape: String,
+        run: impl Fn(&SharedRuntime) -> Result<Finding, DeviceError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { op, shape, is_timed: false, run: Box::new(run) }
+    }
+
+    /// A case for devices, which are timed at it.
+    pub fn timed(
+        op: &'static str,
+        shape: String,
+        run: impl Fn(&SharedRuntime) -> Result<Finding, DeviceError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { op, shape, is_timed: true, run: Box::new(run) }
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// The device failed, or the emulator found a fault.
+    pub fn run(&self, runtime: &SharedRuntime) -> Result<Finding, DeviceError> {
+        (self.run)(runtime)
+    }
+}
+
+/// The cases of all operations.
+pub fn cases() -> Vec<Case> {
+    [gather::cases()].into_iter().flatten().collect()
+}
+
+/// Runs `launch` several times and gives the microseconds of the fastest; `None` on the emulator,
+/// whose time means nothing. What `launch` computes must not change when it is repeated.
+pub(crate) fn time(
+    runtime: &SharedRuntime,
+    mut launch: impl FnMut() -> Result<(), DeviceError>,
+) -> Result<Option<f64>, DeviceError> {
+    const NUM_RUNS: usize = 20;
+    launch()?;
+    if runtime.info().arch == "emulator" {
+        return Ok(None);
+    }
+    let mut fastest = f64::INFINITY;
+    for _ in 0..NUM_RUNS {
+        let from = runtime.record()?;
+        launch()?;
+        let to = runtime.record()?;
+        fastest = fastest.min(f64::from(runtime.elapsed_us(from, to)?));
+    }
+    Ok(Some(fastest))
+}
