@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use jump_kernels::{Choice, Layout, ScoreKind, Target, TokenId};
-use jump_models::{Given, Wanted};
+use jump_kernels::{Choice, Given, Layout, ScoreKind, Target, TokenId, Wanted};
 
 use crate::work::{NextOutcome, Outcome, Work};
 

@@ -1,7 +1,7 @@
 //! The engine: a model, its KV cache, and the sequences in it.
 
-use jump_kernels::{Backend, BlockId, TokenId};
-use jump_models::{Checkpoint, KvCache, Model, ModelConfig};
+use jump_kernels::{Backend, BlockId, DeviceError, TokenId};
+use jump_models::{Checkpoint, Model, ModelConfig};
 
 use crate::batch::{Batch, Results};
 use crate::sequences::Sequences;
@@ -23,10 +23,12 @@ pub struct EngineSize {
 /// A model on a backend, and the sequences that it continues.
 pub struct Engine<B: Backend> {
     model: Model<B>,
-    cache: KvCache<B>,
+    cache: B::Cache,
     sequences: Sequences,
     batch: Batch,
     copies: Vec<(BlockId, BlockId)>,
+    /// How the device failed: what its cache holds is unknown since.
+    failure: Option<DeviceError>,
 }
 
 impl<B: Backend> Engine<B> {
@@ -40,11 +42,12 @@ impl<B: Backend> Engine<B> {
         check_kv_memory(Self::block_bytes(&backend, &checkpoint.config), size)?;
         let model = Model::new(backend, checkpoint, size.max_rows, size.context_len)?;
         Ok(Self {
-            cache: model.cache(size.num_blocks),
+            cache: model.cache(size.num_blocks)?,
             model,
             sequences: Sequences::new(size),
             batch: Batch::default(),
             copies: Vec::new(),
+            failure: None,
         })
     }
 
@@ -108,12 +111,16 @@ impl<B: Backend> LanguageModel for Engine<B> {
 
     fn step(&mut self, work: &[Work]) -> Result<Vec<Outcome>, EngineError> {
         self.sequences.check(work)?;
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone().into());
+        }
         if work.is_empty() {
             return Ok(Vec::new());
         }
         self.lay_out(work);
-        self.cache.copy_blocks(self.model.backend(), &self.copies);
-        let given = self.model.forward(&self.batch.layout, &mut self.cache, &self.batch.wanted);
+        let Batch { layout, wanted } = &self.batch;
+        let given = self.model.forward(layout, &self.copies, &mut self.cache, wanted);
+        let given = given.inspect_err(|failure| self.failure = Some(failure.clone()))?;
         let mut results = Results::new(given);
         let outcomes: Vec<_> = work.iter().map(|work| results.take(work)).collect();
         for (work, outcome) in work.iter().zip(&outcomes) {

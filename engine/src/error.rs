@@ -1,9 +1,11 @@
 //! Operating errors of an engine. Misuse (a released sequence, an empty work) panics instead.
 
+use jump_kernels::DeviceError;
 use jump_models::ModelError;
 use thiserror::Error;
 
-/// Why a step or a start failed. A failed step has changed nothing.
+/// Why a step or a start failed. A failed step has changed nothing, unless the device failed: then
+/// all later steps fail, too.
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// The free blocks don't suffice.
@@ -51,4 +53,7 @@ pub enum EngineError {
     /// The model can't be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use half::bf16;
 use jump_kernels::cpu::{Cpu, Matrix, Rows};
-use jump_kernels::{Backend, Choice, MatrixView, ScoreKind, WeightSlice};
+use jump_kernels::{Choice, MatrixView, ScoreKind, WeightSlice};
 
 const HIDDEN: usize = 256;
 const QKV: usize = 512;

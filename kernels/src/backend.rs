@@ -1,13 +1,15 @@
 //! The operations, as one trait: what each computes, on which shapes.
 //!
 //! Shapes are written `[rows, width]`, row-major. `n` rows of a pass are the first `n` rows of a
-//! [`Backend::Rows`]; a backend never allocates inside an operation.
+//! [`Backend::Rows`] or [`Backend::Inputs`]; a device allocates nothing inside a pass.
 
 use std::sync::Arc;
 
 use half::{bf16, f16};
 
-use crate::layout::{BlockId, Layout, TokenId};
+use crate::layout::TokenId;
+use crate::pass::{Given, Part, PassInput, PassLimits};
+use crate::runtime::DeviceError;
 use crate::sampling::Sampling;
 
 /// The values of a tensor as a checkpoint stores them.
@@ -117,97 +119,142 @@ pub struct Chosen {
 }
 
 /// The operations of a transformer, in the memory of one device.
-pub trait Backend: Send {
+///
+/// What needs memory is made before the first pass and can fail; an operation can't. If a device
+/// fails in the middle of a pass, the rest of its operations do nothing and [`Backend::pass`] gives
+/// the error.
+#[expect(clippy::missing_errors_doc, reason = "a device that failed or is too small")]
+pub trait Backend: Send + 'static {
     /// A weight matrix in the layout that the backend likes best.
     type Matrix: Send;
-    /// A weight matrix whose rows can be read one by one: embeddings, and heads.
+    /// A weight matrix whose rows can be read one by one.
     type Table: Send;
+    /// The matrix of the vocabulary's logits, both ways: as a whole, and row by row.
+    type Head: Send;
     /// A vector of weights.
     type Vector: Send;
-    /// Activations: up to a fixed number of rows of a fixed width, f32.
+    /// The tables of the rotary embedding.
+    type Rope: Send;
+    /// Rows of f32: sums that are still added to, and queries, keys and values.
     type Rows: Send;
-    /// Keys and values of one layer, in blocks of [`BLOCK_LEN`](crate::BLOCK_LEN) tokens.
+    /// Rows that a matrix is multiplied by, in the precision that the device multiplies.
+    type Inputs: Send;
+    /// Keys and values of all layers, in blocks of [`BLOCK_LEN`](crate::BLOCK_LEN) tokens.
     type Cache: Send;
-    /// What a backend holds while a pass runs.
-    type Pass;
+    /// What a backend knows of the pass that is running.
+    type Pass<'a>;
 
+    /// Gets ready for passes of up to `limits`; before everything else.
+    fn reserve(&mut self, limits: &PassLimits) -> Result<(), DeviceError>;
     /// Stacks `parts` on top of each other: one matrix of all their outputs.
-    fn matrix(&self, parts: &[MatrixView<'_>]) -> Self::Matrix;
+    fn matrix(&self, parts: &[MatrixView<'_>]) -> Result<Self::Matrix, DeviceError>;
     /// Joins the two matrices of a gated layer for [`Backend::matmul_gated`]; equal shapes.
-    fn gated_matrix(&self, gate: MatrixView<'_>, up: MatrixView<'_>) -> Self::Matrix;
+    fn gated_matrix(
+        &self,
+        gate: MatrixView<'_>,
+        up: MatrixView<'_>,
+    ) -> Result<Self::Matrix, DeviceError>;
     /// A table of `view`'s rows.
-    fn table(&self, view: MatrixView<'_>) -> Self::Table;
+    fn table(&self, view: MatrixView<'_>) -> Result<Self::Table, DeviceError>;
+    /// The head of `view`'s rows; `embedding` is their table if it has the same rows.
+    fn head(
+        &self,
+        view: MatrixView<'_>,
+        embedding: Option<&Self::Table>,
+    ) -> Result<Self::Head, DeviceError>;
     /// A vector of weights.
-    fn vector(&self, values: WeightSlice<'_>) -> Self::Vector;
+    fn vector(&self, values: WeightSlice<'_>) -> Result<Self::Vector, DeviceError>;
+    /// The tables of the rotary embedding.
+    fn rope(&self, table: RopeTable) -> Result<Self::Rope, DeviceError>;
     /// Room for `capacity` rows of `width` elements, zeroed.
-    fn rows(&self, capacity: usize, width: usize) -> Self::Rows;
-    /// Room for the keys and values of `num_blocks` blocks of one layer.
-    fn cache(&self, num_blocks: usize, shape: AttentionShape) -> Self::Cache;
+    fn rows(&self, capacity: usize, width: usize) -> Result<Self::Rows, DeviceError>;
+    /// Room for `capacity` rows of `width` elements, zeroed.
+    fn inputs(&self, capacity: usize, width: usize) -> Result<Self::Inputs, DeviceError>;
+    /// Room for the keys and values of `num_blocks` blocks in `num_layers` layers.
+    fn cache(
+        &self,
+        num_layers: usize,
+        num_blocks: usize,
+        shape: AttentionShape,
+    ) -> Result<Self::Cache, DeviceError>;
     /// Bytes that [`Backend::cache`] takes for one block of one layer.
     fn cache_block_bytes(&self, shape: AttentionShape) -> usize;
 
-    /// Prepares for the many short operations of one pass, which ends when the result is dropped.
-    fn begin_pass(&self) -> Self::Pass;
+    /// Runs one pass: copies blocks, calls `body`, which calls the operations below, and gives what
+    /// [`Backend::read_out`] read.
+    ///
+    /// What `body` does may depend on nothing but the numbers of rows: a backend that has recorded
+    /// the operations of a pass may repeat them for another one of the same size instead.
+    fn pass(
+        &self,
+        input: &PassInput<'_>,
+        cache: &mut Self::Cache,
+        body: &mut dyn FnMut(&Self::Pass<'_>, &mut Self::Cache),
+    ) -> Result<Given, DeviceError>;
 
-    /// `out[r] = table[tokens[r]]`.
-    fn embed(&self, table: &Self::Table, tokens: &[TokenId], out: &mut Self::Rows);
-    /// `out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight` for the first `num_rows` rows.
+    /// `out[r] = table[tokens[r]]` for all rows.
+    fn embed(&self, pass: &Self::Pass<'_>, table: &Self::Table, out: &mut Self::Rows);
+    /// `out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight`.
     fn rms_norm(
         &self,
+        pass: &Self::Pass<'_>,
+        part: Part,
         x: &Self::Rows,
-        num_rows: usize,
         weight: &Self::Vector,
         eps: f32,
+        out: &mut Self::Inputs,
+    );
+    /// Brings the rows that are read to the front: `out[i] = x[read_rows[i]]`.
+    fn gather(&self, pass: &Self::Pass<'_>, x: &Self::Rows, out: &mut Self::Rows);
+    /// `out = x · wᵀ`; `x [rows, k]`, `w [n, k]`.
+    fn matmul(
+        &self,
+        pass: &Self::Pass<'_>,
+        part: Part,
+        x: &Self::Inputs,
+        w: &Self::Matrix,
         out: &mut Self::Rows,
     );
-    /// `out[i] = x[row_idx[i]]`.
-    fn gather(&self, x: &Self::Rows, row_idx: &[u32], out: &mut Self::Rows);
-    /// `out = x · wᵀ` for the first `num_rows` rows; `x [num_rows, k]`, `w [n, k]`.
-    fn matmul(&self, x: &Self::Rows, num_rows: usize, w: &Self::Matrix, out: &mut Self::Rows);
-    /// `out += x · wᵀ` for the first `num_rows` rows.
-    fn matmul_add(&self, x: &Self::Rows, num_rows: usize, w: &Self::Matrix, out: &mut Self::Rows);
-    /// `out = silu(x · gateᵀ) * (x · upᵀ)` for the first `num_rows` rows.
-    fn matmul_gated(&self, x: &Self::Rows, num_rows: usize, w: &Self::Matrix, out: &mut Self::Rows);
-    /// Rotates the query and key parts of `qkv [rows, qkv_width]` in place by their positions and
-    /// writes keys and values into the blocks that `layout` names.
+    /// `out += x · wᵀ`.
+    fn matmul_add(
+        &self,
+        pass: &Self::Pass<'_>,
+        part: Part,
+        x: &Self::Inputs,
+        w: &Self::Matrix,
+        out: &mut Self::Rows,
+    );
+    /// `out = silu(x · gateᵀ) * (x · upᵀ)`.
+    fn matmul_gated(
+        &self,
+        pass: &Self::Pass<'_>,
+        part: Part,
+        x: &Self::Inputs,
+        w: &Self::Matrix,
+        out: &mut Self::Inputs,
+    );
+    /// Rotates the query and key parts of `qkv [rows, qkv_width]` by their positions, the queries in
+    /// place, and writes keys and values into the blocks of a layer that the pass names.
     fn rotate_and_store(
         &self,
+        pass: &Self::Pass<'_>,
         qkv: &mut Self::Rows,
-        layout: &Layout,
-        shape: AttentionShape,
-        rope: &RopeTable,
+        rope: &Self::Rope,
         cache: &mut Self::Cache,
+        layer_idx: usize,
     );
     /// Causal attention of every row over its own sequence's blocks, up to and including its own
     /// position: `out [rows, q_width]` from the query part of `qkv`, scaled by `1/sqrt(head_dim)`.
     fn attention(
         &self,
+        pass: &Self::Pass<'_>,
+        part: Part,
         qkv: &Self::Rows,
-        layout: &Layout,
-        shape: AttentionShape,
         cache: &Self::Cache,
-        out: &mut Self::Rows,
+        layer_idx: usize,
+        out: &mut Self::Inputs,
     );
-    /// Copies whole blocks within a cache, `(from, to)` each; no block is written twice, and none
-    /// is both read and written.
-    fn copy_blocks(&self, cache: &mut Self::Cache, copies: &[(BlockId, BlockId)]);
-
-    /// Chooses one token for each choice; `choices[i].row` is a row of `hidden`, the normalised
-    /// output of the last layer. The logits of all rows are `hidden · headᵀ`.
-    fn choose(&self, hidden: &Self::Rows, head: &Self::Matrix, choices: &[Choice]) -> Vec<Chosen>;
-    /// The logit of each target: one dot product each, the same bits that [`Backend::choose`] sees.
-    /// `head` is the table of the matrix that [`Backend::choose`] takes.
-    fn target_logits(
-        &self,
-        hidden: &Self::Rows,
-        head: &Self::Table,
-        targets: &[Target],
-    ) -> Vec<f32>;
-    /// The log-probability of each target.
-    fn target_logprobs(
-        &self,
-        hidden: &Self::Rows,
-        head: &Self::Matrix,
-        targets: &[Target],
-    ) -> Vec<f32>;
+    /// Reads what the pass wants off `hidden`, the normalised output of the last layer; the logits
+    /// are `hidden · headᵀ`. A target's logit has the bits that the choice of a token sees.
+    fn read_out(&self, pass: &Self::Pass<'_>, hidden: &Self::Inputs, head: &Self::Head);
 }

@@ -12,6 +12,7 @@ mod backend;
 pub mod cpu;
 pub mod cuda;
 mod layout;
+mod pass;
 pub mod reference;
 pub mod runtime;
 mod sampling;
@@ -21,4 +22,6 @@ pub use backend::{
     AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, ScoreKind, Target, WeightSlice,
 };
 pub use layout::{BLOCK_LEN, BlockId, Layout, Segment, TokenId};
+pub use pass::{Given, Part, PassInput, PassLimits, Wanted};
+pub use runtime::DeviceError;
 pub use sampling::{Sampling, mix_key};

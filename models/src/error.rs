@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jump_kernels::DeviceError;
 use thiserror::Error;
 
 /// Why a checkpoint can't be used.
@@ -78,4 +79,7 @@ pub enum ModelError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// The device can't take it.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }

@@ -1,50 +1,14 @@
 //! The forward pass, written once over the backend's operations.
 
-use jump_kernels::{Backend, BlockId, Choice, Chosen, Layout, MatrixView, RopeTable, Target};
+use jump_kernels::{
+    Backend, BlockId, Choice, DeviceError, Given, Layout, MatrixView, Part, PassInput, PassLimits,
+    RopeTable, Target, Wanted,
+};
 
 use crate::{Checkpoint, ModelConfig, ModelError};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
-
-/// What is wanted of a pass. Rows are rows of the pass's layout.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// Next tokens.
-    pub choices: Vec<Choice>,
-    /// Logits of given tokens.
-    pub logits: Vec<Target>,
-    /// Log-probabilities of given tokens.
-    pub logprobs: Vec<Target>,
-}
-
-/// What a pass gave, in the order of [`Wanted`].
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Given {
-    /// Next tokens.
-    pub choices: Vec<Chosen>,
-    /// Logits.
-    pub logits: Vec<f32>,
-    /// Log-probabilities.
-    pub logprobs: Vec<f32>,
-}
-
-/// The keys and values of all layers.
-pub struct KvCache<B: Backend> {
-    layers: Vec<B::Cache>,
-}
-
-impl<B: Backend> KvCache<B> {
-    /// Copies whole blocks in every layer, `(from, to)` each.
-    pub fn copy_blocks(&mut self, backend: &B, copies: &[(BlockId, BlockId)]) {
-        if copies.is_empty() {
-            return;
-        }
-        for layer in &mut self.layers {
-            backend.copy_blocks(layer, copies);
-        }
-    }
-}
 
 struct Layer<B: Backend> {
     attention_norm: B::Vector,
@@ -58,12 +22,13 @@ struct Layer<B: Backend> {
 /// Activations of one pass, sized once.
 struct Scratch<B: Backend> {
     hidden: B::Rows,
-    normed: B::Rows,
     qkv: B::Rows,
-    /// What `qkv` is swapped with when only some rows go on.
-    kept_qkv: B::Rows,
-    attended: B::Rows,
-    gated: B::Rows,
+    /// Where the rows go that are read, if those aren't all.
+    read_hidden: B::Rows,
+    read_qkv: B::Rows,
+    normed: B::Inputs,
+    attended: B::Inputs,
+    gated: B::Inputs,
 }
 
 /// A model whose weights are on a device.
@@ -71,12 +36,10 @@ pub struct Model<B: Backend> {
     backend: B,
     config: ModelConfig,
     embedding: B::Table,
-    /// The rows of the head; `None` if they are the embedding's.
-    head_table: Option<B::Table>,
-    head: B::Matrix,
+    head: B::Head,
     final_norm: B::Vector,
     layers: Vec<Layer<B>>,
-    rope: RopeTable,
+    rope: B::Rope,
     scratch: Scratch<B>,
     max_rows: usize,
 }
@@ -87,9 +50,9 @@ impl<B: Backend> Model<B> {
     ///
     /// # Errors
     ///
-    /// A tensor that is missing, of another shape, or too many.
+    /// A tensor that is missing, of another shape, or too many; a device that fails or is too small.
     pub fn new(
-        backend: B,
+        mut backend: B,
         checkpoint: &Checkpoint,
         max_rows: usize,
         context_len: usize,
@@ -97,23 +60,30 @@ impl<B: Backend> Model<B> {
         let config = checkpoint.config.clone();
         let weights = &checkpoint.weights;
         let (vocab, hidden) = (config.vocab_len, config.hidden_width);
+        backend.reserve(&PassLimits {
+            max_rows,
+            context_len,
+            attention: config.attention,
+            vocab_len: vocab,
+            hidden_width: hidden,
+            num_layers: config.num_layers,
+        })?;
         // A tensor that was converted or made is as large as what it becomes: none is kept.
         let embedding =
-            backend.table(weights.tensor(EMBEDDING, &[vocab, hidden])?.matrix(vocab, hidden));
-        let (head, head_table) = head(&backend, checkpoint)?;
+            backend.table(weights.tensor(EMBEDDING, &[vocab, hidden])?.matrix(vocab, hidden))?;
+        let head = head(&backend, checkpoint, &embedding)?;
         let layers = (0..config.num_layers).map(|idx| layer(&backend, checkpoint, idx));
         let layers = layers.collect::<Result<_, _>>()?;
         let final_norm = weights.tensor("model.norm.weight", &[hidden])?;
-        let final_norm = backend.vector(final_norm.values());
+        let final_norm = backend.vector(final_norm.values())?;
         weights.check_all_read()?;
         Ok(Self {
             embedding,
-            head_table,
             head,
             final_norm,
             layers,
-            rope: rope_table(&config, context_len),
-            scratch: scratch(&backend, &config, max_rows),
+            rope: backend.rope(rope_table(&config, context_len))?,
+            scratch: scratch(&backend, &config, max_rows)?,
             max_rows,
             config,
             backend,
@@ -126,109 +96,124 @@ impl<B: Backend> Model<B> {
     }
 
     /// Room for `num_blocks` blocks in every layer.
-    pub fn cache(&self, num_blocks: usize) -> KvCache<B> {
-        let layer = |_| self.backend.cache(num_blocks, self.config.attention);
-        KvCache { layers: (0..self.config.num_layers).map(layer).collect() }
+    ///
+    /// # Errors
+    ///
+    /// The device is too small.
+    pub fn cache(&self, num_blocks: usize) -> Result<B::Cache, DeviceError> {
+        self.backend.cache(self.config.num_layers, num_blocks, self.config.attention)
     }
 
-    /// Runs the rows of `layout`: writes their keys and values and gives what is wanted of them.
+    /// Copies blocks as `copies` say, `(from, to)` each, runs the rows of `layout`, writes their
+    /// keys and values, and gives what is wanted of them.
     ///
     /// The last layer is finished only for rows of which anything is wanted: of the others its keys
     /// and values are all that a later pass can see.
-    pub fn forward(&mut self, layout: &Layout, cache: &mut KvCache<B>, wanted: &Wanted) -> Given {
+    ///
+    /// # Errors
+    ///
+    /// The device failed; what the cache holds is undefined then.
+    pub fn forward(
+        &mut self,
+        layout: &Layout,
+        copies: &[(BlockId, BlockId)],
+        cache: &mut B::Cache,
+        wanted: &Wanted,
+    ) -> Result<Given, DeviceError> {
         let num_rows = layout.num_rows();
         assert!(num_rows <= self.max_rows, "{num_rows} rows, but scratch for {}", self.max_rows);
-        let _pass = self.backend.begin_pass();
-        let Self { backend, config, embedding, layers, rope, scratch, .. } = self;
-        backend.embed(embedding, &layout.tokens, &mut scratch.hidden);
-        let (last_layer, layers) = layers.split_last().expect("a model has at least one layer");
-        let (last_cache, caches) = cache.layers.split_last_mut().expect("as many caches");
-        for (layer, cache) in layers.iter().zip(caches) {
-            scratch.write_kv(backend, config, rope, layer, layout, cache);
-            scratch.attend(backend, config, layer, layout, cache);
-        }
-        scratch.write_kv(backend, config, rope, last_layer, layout, last_cache);
-        let (rows, wanted) = compact(wanted);
-        if rows.is_empty() {
-            return Given::default();
-        }
-        if rows.len() == num_rows {
-            scratch.attend(backend, config, last_layer, layout, last_cache);
-        } else {
-            scratch.keep(backend, &rows);
-            scratch.attend(backend, config, last_layer, &layout.select(&rows), last_cache);
-        }
-        self.read_out(rows.len(), &wanted)
-    }
-
-    /// Normalises the first `num_rows` rows and gives what is wanted of them.
-    fn read_out(&mut self, num_rows: usize, wanted: &Wanted) -> Given {
-        let Self { backend, config, scratch, final_norm, head, embedding, .. } = self;
-        let head_table = self.head_table.as_ref().unwrap_or(embedding);
-        let Scratch { hidden, normed, .. } = scratch;
-        backend.rms_norm(hidden, num_rows, final_norm, config.norm_eps, normed);
-        Given {
-            choices: backend.choose(normed, head, &wanted.choices),
-            logits: backend.target_logits(normed, head_table, &wanted.logits),
-            logprobs: backend.target_logprobs(normed, head, &wanted.logprobs),
-        }
+        let (read_rows, wanted) = compact(wanted);
+        let input = PassInput { layout, copies, read_rows: &read_rows, wanted: &wanted };
+        let Self { backend, config, embedding, head, final_norm, layers, rope, scratch, .. } = self;
+        backend.pass(&input, cache, &mut |pass, cache| {
+            let run = Run { backend, config, pass };
+            backend.embed(pass, embedding, &mut scratch.hidden);
+            for (layer_idx, layer) in layers.iter().enumerate() {
+                run.write_kv(scratch, layer, rope, cache, layer_idx);
+                if layer_idx + 1 < config.num_layers {
+                    run.attend(scratch, Part::All, layer, cache, layer_idx);
+                } else if !read_rows.is_empty() {
+                    let part = input.read_part();
+                    run.attend(scratch, part, layer, cache, layer_idx);
+                    run.read_out(scratch, part, final_norm, head);
+                }
+            }
+        })
     }
 }
 
-impl<B: Backend> Scratch<B> {
+/// The operations of one pass.
+struct Run<'a, 'pass, B: Backend> {
+    backend: &'a B,
+    config: &'a ModelConfig,
+    pass: &'a B::Pass<'pass>,
+}
+
+impl<B: Backend> Run<'_, '_, B> {
     /// Queries, keys and values of a layer; keys and values go to the cache.
     fn write_kv(
-        &mut self,
-        backend: &B,
-        config: &ModelConfig,
-        rope: &RopeTable,
+        &self,
+        scratch: &mut Scratch<B>,
         layer: &Layer<B>,
-        layout: &Layout,
+        rope: &B::Rope,
         cache: &mut B::Cache,
+        layer_idx: usize,
     ) {
-        let (num_rows, eps) = (layout.num_rows(), config.norm_eps);
-        backend.rms_norm(&self.hidden, num_rows, &layer.attention_norm, eps, &mut self.normed);
-        backend.matmul(&self.normed, num_rows, &layer.qkv, &mut self.qkv);
-        backend.rotate_and_store(&mut self.qkv, layout, config.attention, rope, cache);
+        let Self { backend, config, pass } = self;
+        let Scratch { hidden, qkv, normed, .. } = scratch;
+        backend.rms_norm(pass, Part::All, hidden, &layer.attention_norm, config.norm_eps, normed);
+        backend.matmul(pass, Part::All, normed, &layer.qkv, qkv);
+        backend.rotate_and_store(pass, qkv, rope, cache, layer_idx);
     }
 
-    /// Keeps only some rows, in front.
-    fn keep(&mut self, backend: &B, rows: &[u32]) {
-        backend.gather(&self.hidden, rows, &mut self.normed);
-        std::mem::swap(&mut self.hidden, &mut self.normed);
-        backend.gather(&self.qkv, rows, &mut self.kept_qkv);
-        std::mem::swap(&mut self.qkv, &mut self.kept_qkv);
-    }
-
-    /// The rest of a layer, from its queries on.
+    /// The rest of a layer, from its queries on. Where only some rows are read, they are brought
+    /// to the front first.
     fn attend(
-        &mut self,
-        backend: &B,
-        config: &ModelConfig,
+        &self,
+        scratch: &mut Scratch<B>,
+        part: Part,
         layer: &Layer<B>,
-        layout: &Layout,
         cache: &B::Cache,
+        layer_idx: usize,
     ) {
-        let (num_rows, eps) = (layout.num_rows(), config.norm_eps);
-        backend.attention(&self.qkv, layout, config.attention, cache, &mut self.attended);
-        backend.matmul_add(&self.attended, num_rows, &layer.attention_out, &mut self.hidden);
-        backend.rms_norm(&self.hidden, num_rows, &layer.ffn_norm, eps, &mut self.normed);
-        backend.matmul_gated(&self.normed, num_rows, &layer.gate_up, &mut self.gated);
-        backend.matmul_add(&self.gated, num_rows, &layer.down, &mut self.hidden);
+        let Self { backend, config, pass } = self;
+        let Scratch { hidden, qkv, read_hidden, read_qkv, normed, attended, gated } = scratch;
+        let (hidden, qkv) = match part {
+            Part::All => (hidden, qkv),
+            Part::Read => {
+                backend.gather(pass, hidden, read_hidden);
+                backend.gather(pass, qkv, read_qkv);
+                (read_hidden, read_qkv)
+            }
+        };
+        backend.attention(pass, part, qkv, cache, layer_idx, attended);
+        backend.matmul_add(pass, part, attended, &layer.attention_out, hidden);
+        backend.rms_norm(pass, part, hidden, &layer.ffn_norm, config.norm_eps, normed);
+        backend.matmul_gated(pass, part, normed, &layer.gate_up, gated);
+        backend.matmul_add(pass, part, gated, &layer.down, hidden);
+    }
+
+    /// Normalises the rows that are read and reads what is wanted.
+    fn read_out(&self, scratch: &mut Scratch<B>, part: Part, norm: &B::Vector, head: &B::Head) {
+        let Self { backend, config, pass } = self;
+        let Scratch { hidden, read_hidden, normed, .. } = scratch;
+        let hidden = if part == Part::All { hidden } else { read_hidden };
+        backend.rms_norm(pass, part, hidden, norm, config.norm_eps, normed);
+        backend.read_out(pass, normed, head);
     }
 }
 
-/// The head, and its rows if they aren't the embedding's.
+/// The head, whose rows may be the embedding's.
 fn head<B: Backend>(
     backend: &B,
     checkpoint: &Checkpoint,
-) -> Result<(B::Matrix, Option<B::Table>), ModelError> {
+    embedding: &B::Table,
+) -> Result<B::Head, ModelError> {
     let Checkpoint { config, weights, .. } = checkpoint;
     let is_tied = config.tied_head.unwrap_or(!weights.contains(HEAD));
     let (vocab, hidden) = (config.vocab_len, config.hidden_width);
     let tensor = weights.tensor(if is_tied { EMBEDDING } else { HEAD }, &[vocab, hidden])?;
-    let rows = tensor.matrix(vocab, hidden);
-    Ok((backend.matrix(&[rows]), (!is_tied).then(|| backend.table(rows))))
+    Ok(backend.head(tensor.matrix(vocab, hidden), is_tied.then_some(embedding))?)
 }
 
 fn layer<B: Backend>(
@@ -242,9 +227,10 @@ fn layer<B: Backend>(
     let name = |part: &str| format!("model.layers.{layer_idx}.{part}.weight");
     let tensor = |part: &str, shape: &[usize]| checkpoint.weights.tensor(&name(part), shape);
     let matrix = |part, num_rows, num_cols| tensor(part, &[num_rows, num_cols]);
-    let norm = |part| Ok(backend.vector(tensor(part, &[hidden])?.values()));
+    let norm = |part| Ok::<_, ModelError>(backend.vector(tensor(part, &[hidden])?.values())?);
     let single = |part, num_rows, num_cols| {
-        Ok(backend.matrix(&[matrix(part, num_rows, num_cols)?.matrix(num_rows, num_cols)]))
+        let tensor = matrix(part, num_rows, num_cols)?;
+        Ok::<_, ModelError>(backend.matrix(&[tensor.matrix(num_rows, num_cols)])?)
     };
     let query = matrix("self_attn.q_proj", q, hidden)?;
     let key = matrix("self_attn.k_proj", kv, hidden)?;
@@ -255,24 +241,29 @@ fn layer<B: Backend>(
     let up = matrix("mlp.up_proj", ffn, hidden)?;
     Ok(Layer {
         attention_norm: norm("input_layernorm")?,
-        qkv: backend.matrix(&qkv),
+        qkv: backend.matrix(&qkv)?,
         attention_out: single("self_attn.o_proj", hidden, q)?,
         ffn_norm: norm("post_attention_layernorm")?,
-        gate_up: backend.gated_matrix(gate.matrix(ffn, hidden), up.matrix(ffn, hidden)),
+        gate_up: backend.gated_matrix(gate.matrix(ffn, hidden), up.matrix(ffn, hidden))?,
         down: single("mlp.down_proj", hidden, ffn)?,
     })
 }
 
-fn scratch<B: Backend>(backend: &B, config: &ModelConfig, max_rows: usize) -> Scratch<B> {
-    let rows = |width| backend.rows(max_rows, width);
-    Scratch {
-        hidden: rows(config.hidden_width),
-        normed: rows(config.hidden_width),
-        qkv: rows(config.attention.qkv_width()),
-        kept_qkv: rows(config.attention.qkv_width()),
-        attended: rows(config.attention.q_width()),
-        gated: rows(config.ffn_width),
-    }
+fn scratch<B: Backend>(
+    backend: &B,
+    config: &ModelConfig,
+    max_rows: usize,
+) -> Result<Scratch<B>, DeviceError> {
+    let (hidden, qkv) = (config.hidden_width, config.attention.qkv_width());
+    Ok(Scratch {
+        hidden: backend.rows(max_rows, hidden)?,
+        qkv: backend.rows(max_rows, qkv)?,
+        read_hidden: backend.rows(max_rows, hidden)?,
+        read_qkv: backend.rows(max_rows, qkv)?,
+        normed: backend.inputs(max_rows, hidden)?,
+        attended: backend.inputs(max_rows, config.attention.q_width())?,
+        gated: backend.inputs(max_rows, config.ffn_width)?,
+    })
 }
 
 /// Cosines and sines in f64, rounded once. Frequencies are f32 first, as in transformers.

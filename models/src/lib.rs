@@ -19,7 +19,7 @@ pub use checkpoint::Checkpoint;
 pub use config::ModelConfig;
 pub use error::ModelError;
 pub use fim::{FimOrder, FimTemplate};
-pub use forward::{Given, KvCache, Model, Wanted};
+pub use forward::Model;
 pub use shapes::ModelShape;
 pub use tokenizer::{Encoding, Tokenizer};
 pub use weights::{Tensor, Weights};

@@ -55,10 +55,10 @@ impl Stream {
 mod tests {
     use half::bf16;
     use jump_kernels::cpu::Cpu;
-    use jump_kernels::{BlockId, Layout, Target, TokenId};
+    use jump_kernels::{BlockId, Given, Layout, Target, TokenId, Wanted};
 
     use super::tensor;
-    use crate::{Checkpoint, Given, Model, ModelShape, Wanted};
+    use crate::{Checkpoint, Model, ModelShape};
 
     fn checkpoint(shape: &str, seed: u64) -> Checkpoint {
         Checkpoint::tiny().unwrap().with_random_weights(shape.parse().unwrap(), seed)
@@ -95,14 +95,14 @@ mod tests {
     /// The log-probabilities that a model gives to its prompt.
     fn forward(checkpoint: &Checkpoint) -> Given {
         let mut model = Model::new(Cpu::new(), checkpoint, 16, 16).unwrap();
-        let mut cache = model.cache(1);
+        let mut cache = model.cache(1).unwrap();
         let tokens: Vec<TokenId> = (0..16).map(|id| TokenId(id * 17)).collect();
         let mut layout = Layout::default();
         layout.push(&tokens, 0, &[BlockId(0)]);
         let targets = tokens.iter().enumerate();
         let targets = targets.map(|(row, &token)| Target { row: row as u32, token });
         let wanted = Wanted { logprobs: targets.collect(), ..Wanted::default() };
-        model.forward(&layout, &mut cache, &wanted)
+        model.forward(&layout, &[], &mut cache, &wanted).unwrap()
     }
 
     #[test]

@@ -28,13 +28,12 @@ pub fn attention(
     scratch: &ScratchPool,
     qkv: &Rows,
     layout: &Layout,
-    shape: AttentionShape,
     cache: &Cache,
     out: &mut Rows,
 ) {
+    let shape = cache.shape;
     assert_eq!(qkv.width(), shape.qkv_width(), "a row is query, key and value");
     assert_eq!(out.width(), shape.q_width(), "an output row has all heads");
-    assert_eq!(cache.shape, shape, "the cache is of another layer");
     let qkv = qkv.first(layout.num_rows());
     let out = Shared::new(out.first_mut(layout.num_rows()));
     // Each query keeps a few accumulators in registers.

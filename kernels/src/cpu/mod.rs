@@ -9,12 +9,14 @@
 //! Operations use the threads of the rayon pool that they are called in.
 
 mod attention;
+mod backend;
 mod cache;
 mod floats;
 mod head;
 mod matmul;
 mod matrix;
 mod norm;
+mod operations;
 mod rope;
 mod rows;
 mod sample;
@@ -42,11 +44,6 @@ use matrix::Panels;
 use scratch::ScratchPool;
 use simd::Simd;
 use tiles::Tiles;
-
-use crate::backend::{
-    AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, Target, WeightSlice,
-};
-use crate::layout::{BlockId, Layout, TokenId};
 
 /// A vector of weights.
 pub struct Vector(Vec<f32>);
@@ -98,108 +95,5 @@ impl Cpu {
             }
             _ => job.run(self.simd),
         }
-    }
-}
-
-impl Backend for Cpu {
-    type Matrix = Matrix;
-    type Table = Table;
-    type Vector = Vector;
-    type Rows = Rows;
-    type Cache = Cache;
-    type Pass = Pass;
-
-    fn matrix(&self, parts: &[MatrixView<'_>]) -> Matrix {
-        Matrix::stacked(parts)
-    }
-
-    fn gated_matrix(&self, gate: MatrixView<'_>, up: MatrixView<'_>) -> Matrix {
-        Matrix::gated(gate, up)
-    }
-
-    fn table(&self, view: MatrixView<'_>) -> Table {
-        Table::new(view)
-    }
-
-    fn vector(&self, values: WeightSlice<'_>) -> Vector {
-        Vector(table::to_f32(values))
-    }
-
-    fn rows(&self, capacity: usize, width: usize) -> Rows {
-        Rows::new(capacity, width)
-    }
-
-    fn cache(&self, num_blocks: usize, shape: AttentionShape) -> Cache {
-        Cache::new(num_blocks, shape)
-    }
-
-    fn cache_block_bytes(&self, shape: AttentionShape) -> usize {
-        Cache::block_bytes(shape)
-    }
-
-    fn begin_pass(&self) -> Pass {
-        Pass::begin()
-    }
-
-    fn embed(&self, table: &Table, tokens: &[TokenId], out: &mut Rows) {
-        table::embed(table, tokens, out);
-    }
-
-    fn rms_norm(&self, x: &Rows, num_rows: usize, weight: &Vector, eps: f32, out: &mut Rows) {
-        norm::rms_norm(self.simd, x, num_rows, &weight.0, eps, out);
-    }
-
-    fn gather(&self, x: &Rows, row_idx: &[u32], out: &mut Rows) {
-        table::gather(x, row_idx, out);
-    }
-
-    fn matmul(&self, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
-        self.matmul_with(x, num_rows, w, Epilogue::Store, out);
-    }
-
-    fn matmul_add(&self, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
-        self.matmul_with(x, num_rows, w, Epilogue::Add, out);
-    }
-
-    fn matmul_gated(&self, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
-        self.matmul_with(x, num_rows, w, Epilogue::Gate, out);
-    }
-
-    fn rotate_and_store(
-        &self,
-        qkv: &mut Rows,
-        layout: &Layout,
-        shape: AttentionShape,
-        rope: &RopeTable,
-        cache: &mut Cache,
-    ) {
-        rope::rotate_and_store(qkv, layout, shape, rope, cache);
-    }
-
-    fn attention(
-        &self,
-        qkv: &Rows,
-        layout: &Layout,
-        shape: AttentionShape,
-        cache: &Cache,
-        out: &mut Rows,
-    ) {
-        attention::attention(self.simd, &self.scratch, qkv, layout, shape, cache, out);
-    }
-
-    fn copy_blocks(&self, cache: &mut Cache, copies: &[(BlockId, BlockId)]) {
-        cache.copy(copies);
-    }
-
-    fn choose(&self, hidden: &Rows, head: &Matrix, choices: &[Choice]) -> Vec<Chosen> {
-        head::choose(self.simd, &self.scratch, hidden, head, choices)
-    }
-
-    fn target_logits(&self, hidden: &Rows, head: &Table, targets: &[Target]) -> Vec<f32> {
-        targets::target_logits(self.simd, hidden, head, targets)
-    }
-
-    fn target_logprobs(&self, hidden: &Rows, head: &Matrix, targets: &[Target]) -> Vec<f32> {
-        head::target_logprobs(self.simd, &self.scratch, hidden, head, targets)
     }
 }

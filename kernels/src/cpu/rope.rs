@@ -7,15 +7,9 @@ use crate::backend::{AttentionShape, RopeTable};
 use crate::layout::Layout;
 
 /// Rotates queries and keys in place, then stores keys and values.
-pub fn rotate_and_store(
-    qkv: &mut Rows,
-    layout: &Layout,
-    shape: AttentionShape,
-    rope: &RopeTable,
-    cache: &mut Cache,
-) {
+pub fn rotate_and_store(qkv: &mut Rows, layout: &Layout, rope: &RopeTable, cache: &mut Cache) {
+    let shape = cache.shape;
     assert_eq!(qkv.width(), shape.qkv_width(), "a row is query, key and value");
-    assert_eq!(cache.shape, shape, "the cache is of another layer");
     assert!(2 * rope.half_dim <= shape.head_dim, "pairs lie within a head");
     let (num_rows, width) = (layout.num_rows(), qkv.width());
     let num_parts = threads::num_parts(num_rows, num_rows * width);

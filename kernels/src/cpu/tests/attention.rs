@@ -71,8 +71,8 @@ fn run(
         }
         let mut qkv = rows_of(cpu, shape.qkv_width(), &values);
         let mut out = cpu.rows(owners.len(), shape.q_width());
-        cpu.rotate_and_store(&mut qkv, &layout, shape, rope, cache);
-        cpu.attention(&qkv, &layout, shape, cache, &mut out);
+        cpu.rotate_and_store(&mut qkv, &layout, rope, cache);
+        cpu.attention(&qkv, &layout, cache, &mut out);
         for (row, owner) in owners.iter().enumerate() {
             sequences[*owner].outs.push(out.row(row).to_vec());
         }
@@ -145,7 +145,7 @@ fn copied_blocks_are_the_same_blocks() {
     run(&cpu, shape, &rope, &mut cache, &mut prefix, &[20]);
     let fork = vec![BlockId(7), BlockId(5), BlockId(6)];
     let copies = [(prefix[0].blocks[0], fork[0]), (prefix[0].blocks[1], fork[1])];
-    cpu.copy_blocks(&mut cache, &copies);
+    cache.copy(&copies);
 
     let outs = prefix[0].outs.clone();
     let mut forked = [Sequence { blocks: fork, outs, ..sequences[0].clone() }];
@@ -165,7 +165,7 @@ fn forks_beside_each_other_change_no_bit() {
             let mut forks = [3, 4, 5, 6].map(|block| {
                 let mut fork = stem[0].clone();
                 fork.blocks[2] = BlockId(block);
-                cpu.copy_blocks(&mut cache, &[(stem[0].blocks[2], fork.blocks[2])]);
+                cache.copy(&[(stem[0].blocks[2], fork.blocks[2])]);
                 fork.qkv.extend(Sequence::random(u64::from(block), 5, shape, 0).qkv);
                 fork
             });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use half::bf16;
 
 use super::{assert_close, bits, every_cpu, random, rows_of, same_everywhere};
-use crate::backend::{Backend, Choice, Chosen, MatrixView, ScoreKind, Target, WeightSlice};
+use crate::backend::{Choice, Chosen, MatrixView, ScoreKind, Target, WeightSlice};
 use crate::cpu::{Cpu, Matrix, Rows, Table};
 use crate::layout::TokenId;
 use crate::reference;

@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use rayon::ThreadPoolBuilder;
 
 use super::{bits, every_cpu, every_level, random, rows_of, same_everywhere};
-use crate::backend::{Backend, MatrixView, WeightSlice};
+use crate::backend::{MatrixView, WeightSlice};
 use crate::cpu::{Cpu, Matrix};
 use crate::reference;
 

@@ -9,7 +9,6 @@ mod rowwise;
 use rayon::ThreadPoolBuilder;
 
 use super::{Cpu, Rows, SimdLevel};
-use crate::backend::Backend;
 use crate::sampling::{mix_key, uniform};
 
 /// A processor for each level that this machine has.

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::{assert_close, bits, every_level, random, rows_of, same_everywhere};
-use crate::backend::{Backend, MatrixView, WeightSlice};
+use crate::backend::{MatrixView, WeightSlice};
 use crate::cpu::Cpu;
 use crate::layout::TokenId;
 use crate::reference;

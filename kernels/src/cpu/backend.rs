@@ -1,0 +1,195 @@
+//! The processor as a [`Backend`]: a pass is its layout, and every operation is done at once.
+
+use std::cell::RefCell;
+use std::slice;
+use std::sync::Arc;
+
+use super::{Cache, Cpu, Matrix, Rows, Table, Vector, threads};
+use crate::backend::{AttentionShape, Backend, MatrixView, RopeTable, WeightSlice};
+use crate::layout::Layout;
+use crate::pass::{Given, Part, PassInput, PassLimits};
+use crate::runtime::DeviceError;
+
+/// The head as panels for whole rows of logits, and as rows for single ones.
+pub struct Head {
+    matrix: Matrix,
+    table: Arc<Table>,
+}
+
+/// The pass that is running.
+pub struct Pass<'a> {
+    input: &'a PassInput<'a>,
+    /// The layout of the rows that are read, if those aren't all.
+    read_layout: Layout,
+    given: RefCell<Given>,
+    /// Other threads stay awake meanwhile.
+    _threads: threads::Pass,
+}
+
+impl Pass<'_> {
+    fn layout(&self, part: Part) -> &Layout {
+        match part {
+            Part::All => self.input.layout,
+            Part::Read => &self.read_layout,
+        }
+    }
+
+    fn num_rows(&self, part: Part) -> usize {
+        self.layout(part).num_rows()
+    }
+}
+
+impl Backend for Cpu {
+    type Matrix = Matrix;
+    type Table = Arc<Table>;
+    type Head = Head;
+    type Vector = Vector;
+    type Rope = RopeTable;
+    type Rows = Rows;
+    type Inputs = Rows;
+    /// A layer each.
+    type Cache = Vec<Cache>;
+    type Pass<'a> = Pass<'a>;
+
+    fn reserve(&mut self, _: &PassLimits) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    fn matrix(&self, parts: &[MatrixView<'_>]) -> Result<Matrix, DeviceError> {
+        Ok(Self::matrix(self, parts))
+    }
+
+    fn gated_matrix(
+        &self,
+        gate: MatrixView<'_>,
+        up: MatrixView<'_>,
+    ) -> Result<Matrix, DeviceError> {
+        Ok(Self::gated_matrix(self, gate, up))
+    }
+
+    fn table(&self, view: MatrixView<'_>) -> Result<Arc<Table>, DeviceError> {
+        Ok(Arc::new(Self::table(self, view)))
+    }
+
+    fn head(
+        &self,
+        view: MatrixView<'_>,
+        embedding: Option<&Arc<Table>>,
+    ) -> Result<Head, DeviceError> {
+        let table = embedding.cloned().unwrap_or_else(|| Arc::new(Self::table(self, view)));
+        Ok(Head { matrix: Self::matrix(self, slice::from_ref(&view)), table })
+    }
+
+    fn vector(&self, values: WeightSlice<'_>) -> Result<Vector, DeviceError> {
+        Ok(Self::vector(self, values))
+    }
+
+    fn rope(&self, table: RopeTable) -> Result<RopeTable, DeviceError> {
+        Ok(table)
+    }
+
+    fn rows(&self, capacity: usize, width: usize) -> Result<Rows, DeviceError> {
+        Ok(Self::rows(self, capacity, width))
+    }
+
+    fn inputs(&self, capacity: usize, width: usize) -> Result<Rows, DeviceError> {
+        Ok(Self::rows(self, capacity, width))
+    }
+
+    fn cache(
+        &self,
+        num_layers: usize,
+        num_blocks: usize,
+        shape: AttentionShape,
+    ) -> Result<Vec<Cache>, DeviceError> {
+        Ok((0..num_layers).map(|_| Self::cache(self, num_blocks, shape)).collect())
+    }
+
+    fn cache_block_bytes(&self, shape: AttentionShape) -> usize {
+        Cache::block_bytes(shape)
+    }
+
+    fn pass(
+        &self,
+        input: &PassInput<'_>,
+        cache: &mut Vec<Cache>,
+        body: &mut dyn FnMut(&Pass<'_>, &mut Vec<Cache>),
+    ) -> Result<Given, DeviceError> {
+        let read_layout = match input.read_part() {
+            Part::All => Layout::default(),
+            Part::Read => input.layout.select(input.read_rows),
+        };
+        for layer in cache.iter_mut() {
+            layer.copy(input.copies);
+        }
+        let threads = threads::Pass::begin();
+        let pass = Pass { input, read_layout, given: RefCell::default(), _threads: threads };
+        body(&pass, cache);
+        Ok(pass.given.take())
+    }
+
+    fn embed(&self, pass: &Pass<'_>, table: &Arc<Table>, out: &mut Rows) {
+        Self::embed(self, table, &pass.input.layout.tokens, out);
+    }
+
+    fn rms_norm(
+        &self,
+        pass: &Pass<'_>,
+        part: Part,
+        x: &Rows,
+        weight: &Vector,
+        eps: f32,
+        out: &mut Rows,
+    ) {
+        Self::rms_norm(self, x, pass.num_rows(part), weight, eps, out);
+    }
+
+    fn gather(&self, pass: &Pass<'_>, x: &Rows, out: &mut Rows) {
+        Self::gather(self, x, pass.input.read_rows, out);
+    }
+
+    fn matmul(&self, pass: &Pass<'_>, part: Part, x: &Rows, w: &Matrix, out: &mut Rows) {
+        Self::matmul(self, x, pass.num_rows(part), w, out);
+    }
+
+    fn matmul_add(&self, pass: &Pass<'_>, part: Part, x: &Rows, w: &Matrix, out: &mut Rows) {
+        Self::matmul_add(self, x, pass.num_rows(part), w, out);
+    }
+
+    fn matmul_gated(&self, pass: &Pass<'_>, part: Part, x: &Rows, w: &Matrix, out: &mut Rows) {
+        Self::matmul_gated(self, x, pass.num_rows(part), w, out);
+    }
+
+    fn rotate_and_store(
+        &self,
+        pass: &Pass<'_>,
+        qkv: &mut Rows,
+        rope: &RopeTable,
+        cache: &mut Vec<Cache>,
+        layer_idx: usize,
+    ) {
+        Self::rotate_and_store(self, qkv, pass.input.layout, rope, &mut cache[layer_idx]);
+    }
+
+    fn attention(
+        &self,
+        pass: &Pass<'_>,
+        part: Part,
+        qkv: &Rows,
+        cache: &Vec<Cache>,
+        layer_idx: usize,
+        out: &mut Rows,
+    ) {
+        Self::attention(self, qkv, pass.layout(part), &cache[layer_idx], out);
+    }
+
+    fn read_out(&self, pass: &Pass<'_>, hidden: &Rows, head: &Head) {
+        let wanted = pass.input.wanted;
+        let Head { matrix, table } = head;
+        *pass.given.borrow_mut() = Given {
+            choices: self.choose(hidden, matrix, &wanted.choices),
+            logits: self.target_logits(hidden, table, &wanted.logits),
+            logprobs: self.target_logprobs(hidden, matrix, &wanted.logprobs),
+        };
+    }
+}
