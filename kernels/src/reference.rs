@@ -25,6 +25,16 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f64) -> Vec<f64> {
     scaled.zip(weight).map(|(x, weight)| x * f64::from(*weight)).collect()
 }
 
+/// `(x - mean(x)) / sqrt(var(x) + eps) * weight + bias`.
+pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64> {
+    let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / x.len() as f64;
+    let centred: Vec<f64> = x.iter().map(|x| f64::from(*x) - mean).collect();
+    let variance = centred.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+    let scaled = centred.iter().map(|x| x / (variance + eps).sqrt());
+    let affine = weight.iter().zip(bias);
+    scaled.zip(affine).map(|(x, (w, b))| x * f64::from(*w) + f64::from(*b)).collect()
+}
+
 /// A head rotated to `position`.
 pub fn rotate(head: &[f32], position: usize, rope: &RopeTable) -> Vec<f64> {
     let mut out: Vec<f64> = head.iter().map(|x| f64::from(*x)).collect();

@@ -30,8 +30,13 @@ impl KernelFile {
 
 /// Every file of `cuda/`, headers too, by name: what NVRTC is given.
 pub const FILES: &[(&str, &str)] = &[
+    ("copy_blocks.cu", include_str!("../../cuda/copy_blocks.cu")),
     ("device.cuh", include_str!("../../cuda/device.cuh")),
+    ("embed.cu", include_str!("../../cuda/embed.cu")),
     ("gather.cu", include_str!("../../cuda/gather.cu")),
+    ("norm.cu", include_str!("../../cuda/norm.cu")),
     ("params.h", include_str!("../../cuda/params.h")),
     ("ptx.cuh", include_str!("../../cuda/ptx.cuh")),
+    ("reduce.cuh", include_str!("../../cuda/reduce.cuh")),
+    ("rope_store.cu", include_str!("../../cuda/rope_store.cu")),
 ];

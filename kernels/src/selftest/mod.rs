@@ -4,8 +4,13 @@
 //! Each operation has a file here that gives its [`Case`]s. A case makes its input, runs the kernels
 //! through the twin in [`cuda`](crate::cuda), and says how far off they were.
 
+mod compare;
+mod copy_blocks;
+mod embed;
 mod gather;
 mod input;
+mod norm;
+mod rope_store;
 
 pub use input::Input;
 
@@ -79,7 +84,10 @@ impl Case {
 
 /// The cases of all operations.
 pub fn cases() -> Vec<Case> {
-    [gather::cases()].into_iter().flatten().collect()
+    [copy_blocks::cases(), embed::cases(), gather::cases(), norm::cases(), rope_store::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Runs `launch` several times and gives the microseconds of the fastest; `None` on the emulator,
