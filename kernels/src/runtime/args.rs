@@ -12,12 +12,15 @@ use super::TensorMap;
 struct Slot([u8; Args::MAX_BYTES]);
 
 /// Copies of a kernel's parameters, in order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Args {
     slots: Vec<Slot>,
     sizes: Vec<usize>,
     pointers: Vec<*mut c_void>,
 }
+
+// SAFETY: the pointers point to its own slots, and are made anew before anybody gets them.
+unsafe impl Send for Args {}
 
 impl Args {
     /// Bytes of a parameter at most.

@@ -5,11 +5,13 @@
 
 mod args;
 mod buffer;
+mod emulator;
 mod error;
 mod source;
 
 pub use args::Args;
 pub use buffer::Buffer;
+pub use emulator::Emulator;
 pub use error::DeviceError;
 pub use source::{Constant, KernelFile};
 

@@ -1,0 +1,41 @@
+#include "emulator.h"
+
+#include "cta.h"
+
+namespace emu {
+
+Index thread_idx() { return thread->thread_idx; }
+Index block_idx() { return cta->block_idx; }
+Index block_dim() { return cta->block_dim; }
+Index grid_dim() { return cta->grid_dim; }
+
+void barrier(u32 id, u32 num_threads, Place place) { cta->barrier(id, num_threads, place); }
+
+void check_lanes(u32 lanes, Place place) {
+    if (lanes != ALL_LANES) cta->fault(place, "only some lanes of a warp are named");
+}
+
+void check_aligned(const void* at, u32 num_bytes, Place place) {
+    if (reinterpret_cast<uintptr_t>(at) % num_bytes != 0) {
+        cta->fault(place, "an address isn't aligned to " + std::to_string(num_bytes));
+    }
+}
+
+void* shared_array(const void* key, size_t num_bytes, Place place) {
+    return cta->shared_array(key, num_bytes, place);
+}
+u8* dynamic_shared() { return cta->dynamic_shared(); }
+u32 shared_address(const void* shared) {
+    return u32(static_cast<const u8*>(shared) - cta->shared_base());
+}
+
+void start_copy(void* shared, const void* global, u32 num_bytes, Place place) {
+    check_aligned(shared, 16, place);
+    check_aligned(global, 16, place);
+    if (num_bytes != 0 && num_bytes != 16) cta->fault(place, "a copy of neither 0 nor 16 bytes");
+    thread->copies.start(Copy{static_cast<u8*>(shared), static_cast<const u8*>(global), num_bytes});
+}
+void commit_copies() { thread->copies.commit(); }
+void wait_for_copies(u32 num_pending) { thread->copies.wait(num_pending); }
+
+}  // namespace emu

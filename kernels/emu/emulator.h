@@ -1,0 +1,41 @@
+// What a kernel file needs of the emulator and of the system: included before device.cuh and ptx.cuh,
+// which only rename it.
+#pragma once
+
+#include <math.h>
+#include <string.h>
+
+#include "launch.h"
+#include "place.h"
+#include "warp.h"
+
+namespace emu {
+
+struct Index {
+    u32 x, y, z;
+};
+
+constexpr u32 ALL_LANES = 0xffffffffu;
+
+Index thread_idx();
+Index block_idx();
+Index block_dim();
+Index grid_dim();
+
+// Waits at a barrier; 0 is that of all threads.
+void barrier(u32 id, u32 num_threads, Place place);
+// Only whole warps may do something together.
+void check_lanes(u32 lanes, Place place);
+void check_aligned(const void* at, u32 num_bytes, Place place);
+
+// The array of a declaration, which `key` stands for.
+void* shared_array(const void* key, size_t num_bytes, Place place);
+u8* dynamic_shared();
+u32 shared_address(const void* shared);
+
+// This thread's cp.async.
+void start_copy(void* shared, const void* global, u32 num_bytes, Place place);
+void commit_copies();
+void wait_for_copies(u32 num_pending);
+
+}  // namespace emu

@@ -1,0 +1,153 @@
+#include "warp.h"
+
+#include <cstring>
+
+#include "cta.h"
+
+namespace emu {
+
+void sync_warp(Place place) {
+    cta->meet([](void* const*) {}, nullptr, place);
+}
+
+// --- shuffles and votes ------------------------------------------------------------------------
+
+struct Shuffle {
+    u32 value, from, result;
+};
+
+u32 shuffle(u32 value, u32 from, Place place) {
+    Shuffle mine{value, from, 0};
+    auto all = [](void* const* operands) {
+        for (u32 lane = 0; lane < WARP_LEN; ++lane) {
+            auto* to = static_cast<Shuffle*>(operands[lane]);
+            to->result = static_cast<const Shuffle*>(operands[to->from % WARP_LEN])->value;
+        }
+    };
+    cta->meet(all, &mine, place);
+    return mine.result;
+}
+
+struct Vote {
+    bool flag;
+    u32 result;
+};
+
+u32 ballot(bool flag, Place place) {
+    Vote mine{flag, 0};
+    auto all = [](void* const* operands) {
+        u32 votes = 0;
+        for (u32 lane = 0; lane < WARP_LEN; ++lane) {
+            votes |= u32(static_cast<const Vote*>(operands[lane])->flag) << lane;
+        }
+        for (u32 lane = 0; lane < WARP_LEN; ++lane) {
+            static_cast<Vote*>(operands[lane])->result = votes;
+        }
+    };
+    cta->meet(all, &mine, place);
+    return mine.result;
+}
+
+// --- ldmatrix ----------------------------------------------------------------------------------
+
+struct Rows {
+    u32* r;
+    const u8* row;
+};
+
+// The two elements that a lane gets of the matrix whose rows lanes `first`.. give.
+template <bool IS_TRANS>
+static u32 matrix_pair(void* const* operands, u32 first, u32 lane) {
+    u32 g = lane / 4, t = lane % 4;
+    auto row = [&](u32 i) { return static_cast<const Rows*>(operands[first + i])->row; };
+    if (!IS_TRANS) {
+        u32 pair;
+        memcpy(&pair, row(g) + 4 * t, sizeof pair);
+        return pair;
+    }
+    u16 low, high;
+    memcpy(&low, row(2 * t) + 2 * g, sizeof low);
+    memcpy(&high, row(2 * t + 1) + 2 * g, sizeof high);
+    return u32(high) << 16 | low;
+}
+
+template <u32 NUM, bool IS_TRANS>
+static void load_matrices(u32 (&r)[NUM], const void* shared_row, Place place) {
+    Rows mine{r, static_cast<const u8*>(shared_row)};
+    auto all = [](void* const* operands) {
+        for (u32 lane = 0; lane < WARP_LEN; ++lane) {
+            u32* to = static_cast<const Rows*>(operands[lane])->r;
+            for (u32 i = 0; i < NUM; ++i) to[i] = matrix_pair<IS_TRANS>(operands, 8 * i, lane);
+        }
+    };
+    cta->meet(all, &mine, place);
+}
+
+void ldmatrix(u32 (&r)[4], const void* shared_row, Place place) {
+    load_matrices<4, false>(r, shared_row, place);
+}
+void ldmatrix(u32 (&r)[2], const void* shared_row, Place place) {
+    load_matrices<2, false>(r, shared_row, place);
+}
+void ldmatrix_trans(u32 (&r)[4], const void* shared_row, Place place) {
+    load_matrices<4, true>(r, shared_row, place);
+}
+void ldmatrix_trans(u32 (&r)[2], const void* shared_row, Place place) {
+    load_matrices<2, true>(r, shared_row, place);
+}
+
+// --- mma ---------------------------------------------------------------------------------------
+
+struct Product {
+    float* d;
+    const u32* a;
+    const u32* b;
+};
+
+static float low_half(u32 pair) {
+    u32 bits = pair << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static float high_half(u32 pair) { return low_half(pair >> 16); }
+
+// Gathers the fragments into matrices, multiplies them with eight outputs a vector, and hands the
+// results out again.
+static void multiply(void* const* operands) {
+    constexpr u32 M = 16, N = 8, K = 16;
+    alignas(32) float a[M][K], b[K][N], d[M][N];
+    for (u32 lane = 0; lane < WARP_LEN; ++lane) {
+        const auto& from = *static_cast<const Product*>(operands[lane]);
+        u32 g = lane / 4, t2 = lane % 4 * 2;
+        for (u32 i = 0; i < 4; ++i) {
+            float* pair = &a[g + i % 2 * 8][t2 + i / 2 * 8];
+            pair[0] = low_half(from.a[i]);
+            pair[1] = high_half(from.a[i]);
+        }
+        for (u32 i = 0; i < 2; ++i) {
+            b[t2 + 8 * i][g] = low_half(from.b[i]);
+            b[t2 + 8 * i + 1][g] = high_half(from.b[i]);
+        }
+        memcpy(&d[g][t2], from.d, 2 * sizeof(float));
+        memcpy(&d[g + 8][t2], from.d + 2, 2 * sizeof(float));
+    }
+    for (u32 m = 0; m < M; ++m) {
+        for (u32 k = 0; k < K; ++k) {
+            for (u32 n = 0; n < N; ++n) d[m][n] = __builtin_fmaf(a[m][k], b[k][n], d[m][n]);
+        }
+    }
+    for (u32 lane = 0; lane < WARP_LEN; ++lane) {
+        const auto& to = *static_cast<const Product*>(operands[lane]);
+        u32 g = lane / 4, t2 = lane % 4 * 2;
+        memcpy(to.d, &d[g][t2], 2 * sizeof(float));
+        memcpy(to.d + 2, &d[g + 8][t2], 2 * sizeof(float));
+    }
+}
+
+void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2], Place place) {
+    Product mine{d, a, b};
+    cta->meet(multiply, &mine, place);
+}
+
+}  // namespace emu
