@@ -8,7 +8,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The files of `cuda/` and their constants: one module for each value.
-const KERNEL_FILES: &[(&str, &str, &[u32])] = &[("gather.cu", NO_CONSTANT, &[0])];
+const KERNEL_FILES: &[(&str, &str, &[u32])] = &[
+    ("copy_blocks.cu", NO_CONSTANT, &[0]),
+    ("embed.cu", NO_CONSTANT, &[0]),
+    ("gather.cu", NO_CONSTANT, &[0]),
+    ("norm.cu", NO_CONSTANT, &[0]),
+    ("rope_store.cu", NO_CONSTANT, &[0]),
+];
 
 /// In the place of a constant's name.
 const NO_CONSTANT: &str = "";

@@ -3,22 +3,28 @@
 use std::sync::Arc;
 
 use jump_kernels::runtime::{Emulator, SharedRuntime};
-use jump_kernels::selftest;
+use jump_kernels::selftest::{self, Case};
 
 #[test]
 fn every_operation_is_right() {
     let runtime: SharedRuntime = Arc::new(Emulator::new().unwrap());
-    for case in selftest::cases().iter().filter(|case| !case.is_timed) {
-        let finding = case.run(&runtime).unwrap_or_else(|error| {
-            panic!("{} of {}: {error}", case.op, case.shape);
-        });
-        assert!(
-            finding.is_right(),
-            "{} of {}: the error is {}, and {} is allowed",
-            case.op,
-            case.shape,
-            finding.error,
-            finding.allowed
-        );
+    let cases = selftest::cases();
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter(|case| !case.is_timed)
+        .filter_map(|case| check(case, &runtime))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with an operation.
+fn check(case: &Case, runtime: &SharedRuntime) -> Option<String> {
+    let name = format!("{} of {}", case.op, case.shape);
+    match case.run(runtime) {
+        Ok(finding) if finding.is_right() => None,
+        Ok(finding) => {
+            Some(format!("{name}: off by {}, {} is allowed", finding.error, finding.allowed))
+        }
+        Err(error) => Some(format!("{name}: {error}")),
     }
 }

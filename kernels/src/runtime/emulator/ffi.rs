@@ -78,11 +78,6 @@ impl KernelEntry {
         unsafe { emu_find_kernel(is_strict, title.as_ptr(), name.as_ptr()) }.map(Self)
     }
 
-    /// The entry as a number.
-    pub fn to_bits(self) -> u64 {
-        self.0.as_ptr() as u64
-    }
-
     /// The sizes of its parameters.
     pub fn param_sizes(self) -> Vec<usize> {
         // SAFETY: it is an entry of the table.
