@@ -13,6 +13,7 @@ const KERNEL_FILES: &[(&str, &str, &[u32])] = &[
     ("embed.cu", NO_CONSTANT, &[0]),
     ("gather.cu", NO_CONSTANT, &[0]),
     ("norm.cu", NO_CONSTANT, &[0]),
+    ("primitives.cu", NO_CONSTANT, &[0]),
     ("rope_store.cu", NO_CONSTANT, &[0]),
 ];
 
@@ -20,8 +21,17 @@ const KERNEL_FILES: &[(&str, &str, &[u32])] = &[
 const NO_CONSTANT: &str = "";
 
 /// The emulator itself.
-const EMULATOR_FILES: &[&str] =
-    &["async.cpp", "cta.cpp", "emulator.cpp", "fiber.cpp", "launch.cpp", "memory.cpp", "warp.cpp"];
+const EMULATOR_FILES: &[&str] = &[
+    "async.cpp",
+    "cta.cpp",
+    "emulator.cpp",
+    "fiber.cpp",
+    "launch.cpp",
+    "mbarrier.cpp",
+    "memory.cpp",
+    "warp.cpp",
+    "warpgroup.cpp",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=emu");
@@ -39,7 +49,12 @@ fn compiler() -> cc::Build {
         .std("c++17")
         .opt_level(3)
         // Kernels look at the same bytes as several types, and their sums have a fixed order.
-        .flags(["-fno-strict-aliasing", "-ffp-contract=off", "-ftls-model=initial-exec"])
+        .flags([
+            "-fno-strict-aliasing",
+            "-ffp-contract=off",
+            "-ftls-model=initial-exec",
+            "-Wno-psabi",
+        ])
         .includes(["emu", "cuda"])
         // Nothing refers to the kernels by name.
         .link_lib_modifier("+whole-archive");

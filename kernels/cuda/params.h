@@ -214,3 +214,16 @@ struct TargetLogitsParams {
     u32 num_targets;
     u32 num_inputs;     // C
 };
+
+// --- the primitives ----------------------------------------------------------------------------
+
+// See primitives.cu.
+struct PrimitiveParams {
+    const u32* x;   // pairs of bfloat16
+    const u32* y;   // pairs of bfloat16
+    float* out;
+    u32 num_rows;   // that are copied
+    u32 num_steps;  // C / 64 of a product
+    u32 first_col;  // of the box that TMA reads
+    u32 first_row;  // of the box that TMA reads
+};

@@ -56,6 +56,8 @@ void Cta::begin(const Launch& new_launch, u64 new_cta_idx) {
     }
     runnable_warps = num_warps == MAX_WARPS ? ~0u : (1u << num_warps) - 1;
     for (Barrier& barrier : barriers) barrier.waiting.clear();
+    for (u32 i = 0; i < num_threads / WARPGROUP_LEN; ++i) warpgroups[i].forget();
+    mbarriers.forget();
     memset(shared, 0xff, launch->shared_bytes);
     shared_used = launch->shared_bytes;
     shared_arrays.clear();
@@ -85,12 +87,14 @@ void Cta::switch_to_next() {
         lanes = later;
     } else if (lanes == 0) {
         runnable_warps &= ~(1u << warp_idx);
+        while (runnable_warps == 0 && mbarriers.finish_oldest_copy()) {}
         if (runnable_warps == 0) deadlock();
         u32 later_warps = runnable_warps & ~((2u << warp_idx) - 1);
         warp_idx = __builtin_ctz(later_warps != 0 ? later_warps : runnable_warps);
         lanes = warps[warp_idx].runnable;
     }
     Thread* next = &threads[warp_idx * WARP_LEN + __builtin_ctz(lanes)];
+    if (next == self) return;
     thread = next;
     resume(self->context, next->context);
 }
@@ -111,11 +115,23 @@ void Cta::exit_thread() {
     warp.exited |= 1u << self.lane;
     ++num_exited;
     if (num_exited == num_threads) {
+        check_end();
         resume(self.context, outside);
     }
     warp.runnable &= ~(1u << self.lane);
     switch_to_next();
     __builtin_unreachable();
+}
+
+// What is under way must not outlive the CTA.
+void Cta::check_end() {
+    if (!mbarriers.pending_copies().empty()) {
+        fault(mbarriers.pending_copies()[0].place, "the CTA ended before this copy of TMA did");
+    }
+    for (u32 i = 0; i < num_threads / WARPGROUP_LEN; ++i) {
+        const Place* place = warpgroups[i].unfinished();
+        if (place) fault(*place, "the CTA ended without a wgmma_wait for this product");
+    }
 }
 
 // --- what threads do together ------------------------------------------------------------------
@@ -171,6 +187,12 @@ void* Cta::shared_array(const void* key, size_t num_bytes, Place place) {
     memset(at, 0xff, num_bytes);
     shared_arrays.push_back(SharedArray{key, at});
     return at;
+}
+
+void Cta::check_shared(const u8* at, size_t num_bytes, Place place) {
+    if (at < shared || at + num_bytes > shared + shared_used) {
+        fault(place, "outside of the CTA's shared memory");
+    }
 }
 
 // --- faults ------------------------------------------------------------------------------------

@@ -13,7 +13,9 @@
 #include "emulator.h"
 #include "fiber.h"
 #include "launch.h"
+#include "mbarrier.h"
 #include "place.h"
+#include "warpgroup.h"
 
 namespace emu {
 
@@ -61,6 +63,12 @@ struct SharedArray {
     u8* at;
 };
 
+class Cta;
+
+// Of this OS thread: the CTA and the thread that run.
+extern __thread Cta* cta;
+extern __thread Thread* thread;
+
 class Cta {
   public:
     Cta();
@@ -72,12 +80,20 @@ class Cta {
 
     void meet(Collective collective, void* mine, Place place);
     void barrier(u32 id, u32 num_threads, Place place);
+    // Leaves the calling thread until wake() is called for it.
+    void wait_for_others(Place place);
+    void wake(u32 thread_idx);
     void* shared_array(const void* key, size_t num_bytes, Place place);
     // The launch's dynamic shared memory.
     u8* dynamic_shared() { return shared; }
     // Where shared addresses count from: below everything, so that none of them is 0.
     u8* shared_base() { return shared - SHARED_ALIGN; }
+    // Are these bytes in the CTA's shared memory?
+    void check_shared(const u8* at, size_t num_bytes, Place place);
+    Warpgroup& warpgroup() { return warpgroups[thread->thread_idx.x / WARPGROUP_LEN]; }
     [[noreturn]] void fault(Place place, const std::string& what);
+
+    Mbarriers mbarriers;
 
     Index block_idx;
     Index block_dim;
@@ -89,10 +105,9 @@ class Cta {
 
     static void thread_entry();
     void begin(const Launch& launch, u64 cta_idx);
-    void wait_for_others(Place place);
     void switch_to_next();
-    void wake(u32 thread_idx);
     [[noreturn]] void exit_thread();
+    void check_end();
     [[noreturn]] void deadlock();
     [[noreturn]] void diverged(Place place, Place other);
 
@@ -110,14 +125,11 @@ class Cta {
     std::vector<Thread> threads;
     Warp warps[MAX_WARPS];
     Barrier barriers[NUM_BARRIERS];
+    Warpgroup warpgroups[MAX_THREADS / WARPGROUP_LEN];
     std::vector<u8> shared_buffer;
     u8* shared;
     size_t shared_used = 0;
     std::vector<SharedArray> shared_arrays;
 };
-
-// Of this OS thread: the CTA and the thread that run.
-extern __thread Cta* cta;
-extern __thread Thread* thread;
 
 }  // namespace emu

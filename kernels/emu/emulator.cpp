@@ -38,4 +38,33 @@ void start_copy(void* shared, const void* global, u32 num_bytes, Place place) {
 void commit_copies() { thread->copies.commit(); }
 void wait_for_copies(u32 num_pending) { thread->copies.wait(num_pending); }
 
+// --- Hopper ------------------------------------------------------------------------------------
+
+void mbarrier_init(u64* barrier, u32 num_arrivals, Place place) {
+    cta->mbarriers.init(barrier, num_arrivals, place);
+}
+void mbarrier_init_fence() { cta->mbarriers.fence(); }
+void mbarrier_arrive(u64* barrier, u32 num_bytes, Place place) {
+    cta->mbarriers.arrive(barrier, num_bytes, place);
+}
+void mbarrier_wait(u64* barrier, u32 parity, Place place) {
+    cta->mbarriers.wait(barrier, parity, place);
+}
+void tma_load(void* shared, const void* map, u64* barrier, u32 x, u32 y, Place place) {
+    TensorWords tensor;
+    memcpy(&tensor, map, sizeof tensor);
+    cta->mbarriers.start_copy(TensorCopy{static_cast<u8*>(shared), tensor, x, y, barrier, place});
+}
+
+static u32 warpgroup_thread() { return thread->thread_idx.x % WARPGROUP_LEN; }
+
+void wgmma_fence(Place) { cta->warpgroup().fence(warpgroup_thread()); }
+void wgmma(float* d, u32 num_cols, u64 a, u64 b, Place place) {
+    cta->warpgroup().issue(warpgroup_thread(), d, num_cols, a, b, place);
+}
+void wgmma_commit(Place place) { cta->warpgroup().commit(warpgroup_thread(), place); }
+void wgmma_wait(u32 num_pending, Place place) {
+    cta->warpgroup().wait(warpgroup_thread(), num_pending, place);
+}
+
 }  // namespace emu

@@ -38,4 +38,16 @@ void start_copy(void* shared, const void* global, u32 num_bytes, Place place);
 void commit_copies();
 void wait_for_copies(u32 num_pending);
 
+void mbarrier_init(u64* barrier, u32 num_arrivals, Place place);
+void mbarrier_init_fence();
+// An arrival, and `num_bytes` that have to come by TMA.
+void mbarrier_arrive(u64* barrier, u32 num_bytes, Place place);
+void mbarrier_wait(u64* barrier, u32 parity, Place place);
+void tma_load(void* shared, const void* map, u64* barrier, u32 x, u32 y, Place place);
+
+void wgmma_fence(Place place);
+void wgmma(float* d, u32 num_cols, u64 a, u64 b, Place place);
+void wgmma_commit(Place place);
+void wgmma_wait(u32 num_pending, Place place);
+
 }  // namespace emu

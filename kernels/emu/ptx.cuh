@@ -79,3 +79,59 @@ DEVICE void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2],
 DEVICE void named_barrier(u32 id, u32 num_threads, Place place = Place::here()) {
     ::emu::barrier(id, num_threads, place);
 }
+
+#define HOPPER
+
+// --- Hopper: mbarriers, TMA, wgmma ----------------------------------------------------------------
+
+struct __align__(64) TensorMap {
+    u64 opaque[16];
+};
+
+DEVICE void mbarrier_init(u64* barrier, u32 num_arrivals, Place place = Place::here()) {
+    ::emu::mbarrier_init(barrier, num_arrivals, place);
+}
+DEVICE void mbarrier_init_fence() { ::emu::mbarrier_init_fence(); }
+DEVICE void mbarrier_arrive(u64* barrier, Place place = Place::here()) {
+    ::emu::mbarrier_arrive(barrier, 0, place);
+}
+DEVICE void mbarrier_arrive_expect(u64* barrier, u32 num_bytes, Place place = Place::here()) {
+    ::emu::mbarrier_arrive(barrier, num_bytes, place);
+}
+DEVICE void mbarrier_wait(u64* barrier, u32 parity, Place place = Place::here()) {
+    ::emu::mbarrier_wait(barrier, parity, place);
+}
+
+DEVICE void tma_load(void* shared, const TensorMap* map, u64* barrier, u32 x, u32 y,
+                     Place place = Place::here()) {
+    ::emu::tma_load(shared, map, barrier, x, y, place);
+}
+DEVICE void tma_prefetch(const TensorMap*) {}
+
+DEVICE u64 wgmma_descriptor(const void* tile) {
+    constexpr u64 STRIDE_BYTES = 1024;
+    constexpr u64 SWIZZLE_128 = 1;
+    u64 address = shared_address(tile);
+    return (address & 0x3ffff) >> 4 | 1ull << 16 | (STRIDE_BYTES >> 4) << 32 | SWIZZLE_128 << 62;
+}
+DEVICE void wgmma_fence(Place place = Place::here()) { ::emu::wgmma_fence(place); }
+DEVICE void wgmma_commit(Place place = Place::here()) { ::emu::wgmma_commit(place); }
+template <int NUM_PENDING>
+DEVICE void wgmma_wait(Place place = Place::here()) {
+    ::emu::wgmma_wait(NUM_PENDING, place);
+}
+
+template <int N>
+DEVICE void wgmma_m64k16(float (&d)[N / 2], u64 a, u64 b, Place place = Place::here()) {
+    static_assert(N == 128 || N == 256, "ptx.cuh has these");
+    ::emu::wgmma(d, N, a, b, place);
+}
+
+template <int NUM_REGISTERS>
+DEVICE void take_registers() {
+    static_assert(NUM_REGISTERS % 8 == 0 && NUM_REGISTERS >= 24 && NUM_REGISTERS <= 256, "");
+}
+template <int NUM_REGISTERS>
+DEVICE void give_registers() {
+    static_assert(NUM_REGISTERS % 8 == 0 && NUM_REGISTERS >= 24 && NUM_REGISTERS <= 256, "");
+}

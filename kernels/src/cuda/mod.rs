@@ -6,4 +6,5 @@ pub mod copy_blocks;
 pub mod embed;
 pub mod gather;
 pub mod norm;
+pub mod primitives;
 pub mod rope_store;

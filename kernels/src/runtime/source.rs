@@ -36,6 +36,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("gather.cu", include_str!("../../cuda/gather.cu")),
     ("norm.cu", include_str!("../../cuda/norm.cu")),
     ("params.h", include_str!("../../cuda/params.h")),
+    ("primitives.cu", include_str!("../../cuda/primitives.cu")),
     ("ptx.cuh", include_str!("../../cuda/ptx.cuh")),
     ("reduce.cuh", include_str!("../../cuda/reduce.cuh")),
     ("rope_store.cu", include_str!("../../cuda/rope_store.cu")),

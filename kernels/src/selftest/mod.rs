@@ -10,6 +10,7 @@ mod embed;
 mod gather;
 mod input;
 mod norm;
+mod primitives;
 mod rope_store;
 
 pub use input::Input;
@@ -25,6 +26,8 @@ pub struct Case {
     /// Whether it is large enough to say something about speed; such cases are left out on the
     /// emulator.
     pub is_timed: bool,
+    /// Whether only Hopper has what it uses.
+    pub needs_hopper: bool,
     run: Box<Check>,
 }
 
@@ -60,7 +63,7 @@ impl Case {
         shape: String,
         run: impl Fn(&SharedRuntime) -> Result<Finding, DeviceError> + Send + Sync + 'static,
     ) -> Self {
-        Self { op, shape, is_timed: false, run: Box::new(run) }
+        Self { op, shape, is_timed: false, needs_hopper: false, run: Box::new(run) }
     }
 
     /// A case for devices, which are timed at it.
@@ -69,7 +72,13 @@ impl Case {
         shape: String,
         run: impl Fn(&SharedRuntime) -> Result<Finding, DeviceError> + Send + Sync + 'static,
     ) -> Self {
-        Self { op, shape, is_timed: true, run: Box::new(run) }
+        Self { op, shape, is_timed: true, needs_hopper: false, run: Box::new(run) }
+    }
+
+    /// The same, left out on devices other than Hopper.
+    #[must_use]
+    pub fn for_hopper(self) -> Self {
+        Self { needs_hopper: true, ..self }
     }
 
     /// Runs it.
@@ -82,12 +91,17 @@ impl Case {
     }
 }
 
-/// The cases of all operations.
+/// The cases of all operations; those of the primitives, which the others are made of, come first.
 pub fn cases() -> Vec<Case> {
-    [copy_blocks::cases(), embed::cases(), gather::cases(), norm::cases(), rope_store::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let of_operations = [
+        primitives::cases(),
+        copy_blocks::cases(),
+        embed::cases(),
+        gather::cases(),
+        norm::cases(),
+        rope_store::cases(),
+    ];
+    of_operations.into_iter().flatten().collect()
 }
 
 /// Runs `launch` several times and gives the microseconds of the fastest; `None` on the emulator,

@@ -22,6 +22,9 @@ use super::{
 /// Shared memory of a CTA on Hopper.
 const MAX_SHARED_BYTES: u32 = 227 * 1024;
 
+/// What a tensor map begins with.
+const TENSOR_MAGIC: u64 = 0x7061_4d72_6f73_6e54;
+
 /// The emulator.
 pub struct Emulator {
     info: DeviceInfo,
@@ -254,13 +257,14 @@ fn check_shape(shape: LaunchShape) {
     assert!(shape.shared_bytes <= MAX_SHARED_BYTES, "{} bytes shared", shape.shared_bytes);
 }
 
-/// The emulator's own form of a tensor map: `tensor.h` is its twin.
+/// The emulator's own form of a tensor map: `TensorWords` in `emu/mbarrier.h` is its twin.
 fn encode(shape: &TensorMapShape) -> TensorMap {
     assert!(shape.base.0.is_multiple_of(16), "TMA wants a tensor aligned to 16 bytes");
     assert!(shape.num_cols.is_multiple_of(8), "TMA wants rows of whole 16 bytes");
     assert!((1..=256).contains(&shape.box_rows), "a box of {} rows", shape.box_rows);
     let mut words = [0; 16];
-    words[..4].copy_from_slice(&[
+    words[..5].copy_from_slice(&[
+        TENSOR_MAGIC,
         shape.base.0,
         u64::from(shape.num_rows),
         u64::from(shape.num_cols),
