@@ -5,15 +5,27 @@
 
 mod args;
 mod buffer;
+mod compiler;
+mod cubin_cache;
+mod driver;
 mod emulator;
 mod error;
+#[cfg(test)]
+mod folder;
+mod libraries;
+mod nvrtc;
 mod source;
+mod survey;
 
 pub use args::Args;
 pub use buffer::Buffer;
+pub use cubin_cache::CubinCache;
+pub use driver::{Driver, DriverOptions};
 pub use emulator::Emulator;
 pub use error::DeviceError;
+pub use nvrtc::Nvrtc;
 pub use source::{Constant, KernelFile};
+pub use survey::{DeviceFound, DriverFound, LibraryFound, Survey};
 
 use std::sync::Arc;
 
@@ -127,6 +139,11 @@ pub trait Runtime: Send + Sync {
     /// `to` points to at least `num_bytes` bytes of this device.
     unsafe fn clear(&self, to: DevicePtr, num_bytes: usize) -> Result<(), DeviceError>;
 
+    /// Loads files ahead of their first use: what has to be compiled is compiled in parallel.
+    /// Nothing to do where no file has to be.
+    fn prepare(&self, _files: &[KernelFile]) -> Result<(), DeviceError> {
+        Ok(())
+    }
     /// The kernel `name` of a file, compiled if it isn't yet.
     fn kernel(&self, file: &KernelFile, name: &str) -> Result<Kernel, DeviceError>;
     /// Launches a kernel.

@@ -1,5 +1,7 @@
 //! The kernels' sources, which are part of the binary.
 
+use std::path::Path;
+
 /// A compile-time constant of a kernel file, as `("HEAD_DIM", 128)`.
 pub type Constant = (&'static str, u32);
 
@@ -19,6 +21,24 @@ impl KernelFile {
         Self { name, constants: Vec::new() }
     }
 
+    /// Every file with every constant that it is compiled with: what the emulator has, and what the
+    /// tests compile for every architecture.
+    pub fn all() -> Vec<Self> {
+        let is_kernel = |name: &&str| Path::new(name).extension().is_some_and(|kind| kind == "cu");
+        FILES.iter().map(|(name, _)| *name).filter(is_kernel).flat_map(Self::variants).collect()
+    }
+
+    /// A file with each value of its constant.
+    fn variants(name: &'static str) -> Vec<Self> {
+        match CONSTANTS.iter().find(|(file, ..)| *file == name) {
+            None => vec![Self::plain(name)],
+            Some((_, constant, values)) => {
+                let variant = |value: &u32| Self { name, constants: vec![(constant, *value)] };
+                values.iter().map(variant).collect()
+            }
+        }
+    }
+
     /// The file with its constants, as messages and the emulator's table name it:
     /// `attention.cu HEAD_DIM=128`.
     pub fn title(&self) -> String {
@@ -27,6 +47,9 @@ impl KernelFile {
         })
     }
 }
+
+/// The files that are compiled with a constant, and its values.
+const CONSTANTS: &[(&str, &str, &[u32])] = &[];
 
 /// Every file of `cuda/`, headers too, by name: what NVRTC is given.
 pub const FILES: &[(&str, &str)] = &[
