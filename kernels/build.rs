@@ -1,24 +1,15 @@
 //! Compiles the emulator, and every kernel file with it, for the host.
 //!
 //! A kernel file is a translation unit of its own for each set of constants that it is used with; it
-//! is made here, so that a new file is one line in [`KERNEL_FILES`].
+//! is made here, so that a new file is one line in `KERNEL_FILES`.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The files of `cuda/` and their constants: one module for each value.
-const KERNEL_FILES: &[(&str, &str, &[u32])] = &[
-    ("copy_blocks.cu", NO_CONSTANT, &[0]),
-    ("embed.cu", NO_CONSTANT, &[0]),
-    ("gather.cu", NO_CONSTANT, &[0]),
-    ("norm.cu", NO_CONSTANT, &[0]),
-    ("primitives.cu", NO_CONSTANT, &[0]),
-    ("rope_store.cu", NO_CONSTANT, &[0]),
-];
+#[path = "src/runtime/kernel_files.rs"]
+mod kernel_files;
 
-/// In the place of a constant's name.
-const NO_CONSTANT: &str = "";
+use kernel_files::KERNEL_FILES;
 
 /// The emulator itself.
 const EMULATOR_FILES: &[&str] = &[
@@ -36,6 +27,7 @@ const EMULATOR_FILES: &[&str] = &[
 fn main() {
     println!("cargo::rerun-if-changed=emu");
     println!("cargo::rerun-if-changed=cuda");
+    println!("cargo::rerun-if-changed=src/runtime/kernel_files.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let emulator = EMULATOR_FILES.iter().map(|file| Path::new("emu").join(file));
     compiler().files(emulator).compile("jump_emulator");
@@ -67,21 +59,25 @@ fn compiler() -> cc::Build {
 /// Writes the translation units of the kernel files.
 fn kernel_units(out: &Path) -> Vec<PathBuf> {
     let mut units = Vec::new();
-    for (file, constant, values) in KERNEL_FILES {
+    for (file, constant) in KERNEL_FILES {
+        let Some((constant, values)) = constant else {
+            units.push(kernel_unit(out, file, file, ""));
+            continue;
+        };
         for value in *values {
-            let mut title = (*file).to_owned();
-            let mut define = String::new();
-            if *constant != NO_CONSTANT {
-                write!(title, " {constant}={value}").expect("a string takes everything");
-                define = format!("#define {constant} {value}\n");
-            }
-            let source = unit(file, &title, &define);
-            let path = out.join(format!("{}.cpp", title.replace([' ', '='], "_")));
-            fs::write(&path, source).expect("the build's folder can be written to");
-            units.push(path);
+            let title = format!("{file} {constant}={value}");
+            let define = format!("#define {constant} {value}\n");
+            units.push(kernel_unit(out, file, &title, &define));
         }
     }
     units
+}
+
+/// Writes the translation unit of a file with a constant.
+fn kernel_unit(out: &Path, file: &str, title: &str, define: &str) -> PathBuf {
+    let path = out.join(format!("{}.cpp", title.replace([' ', '='], "_")));
+    fs::write(&path, unit(file, title, define)).expect("the build's folder can be written to");
+    path
 }
 
 /// All of a kernel file is in a namespace without a name: other files use the same names.

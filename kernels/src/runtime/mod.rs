@@ -12,6 +12,7 @@ mod emulator;
 mod error;
 #[cfg(test)]
 mod folder;
+mod kernel_files;
 mod libraries;
 mod nvrtc;
 mod source;

@@ -1,6 +1,6 @@
 //! The kernels' sources, which are part of the binary.
 
-use std::path::Path;
+use super::kernel_files::{Entry, KERNEL_FILES};
 
 /// A compile-time constant of a kernel file, as `("HEAD_DIM", 128)`.
 pub type Constant = (&'static str, u32);
@@ -21,22 +21,16 @@ impl KernelFile {
         Self { name, constants: Vec::new() }
     }
 
-    /// Every file with every constant that it is compiled with: what the emulator has, and what the
-    /// tests compile for every architecture.
+    /// Every file with every constant that it is compiled with.
     pub fn all() -> Vec<Self> {
-        let is_kernel = |name: &&str| Path::new(name).extension().is_some_and(|kind| kind == "cu");
-        FILES.iter().map(|(name, _)| *name).filter(is_kernel).flat_map(Self::variants).collect()
-    }
-
-    /// A file with each value of its constant.
-    fn variants(name: &'static str) -> Vec<Self> {
-        match CONSTANTS.iter().find(|(file, ..)| *file == name) {
+        let variants = |(name, constant): &Entry| match constant {
             None => vec![Self::plain(name)],
-            Some((_, constant, values)) => {
+            Some((constant, values)) => {
                 let variant = |value: &u32| Self { name, constants: vec![(constant, *value)] };
                 values.iter().map(variant).collect()
             }
-        }
+        };
+        KERNEL_FILES.iter().flat_map(variants).collect()
     }
 
     /// The file with its constants, as messages and the emulator's table name it:
@@ -47,9 +41,6 @@ impl KernelFile {
         })
     }
 }
-
-/// The files that are compiled with a constant, and its values.
-const CONSTANTS: &[(&str, &str, &[u32])] = &[];
 
 /// Every file of `cuda/`, headers too, by name: what NVRTC is given.
 pub const FILES: &[(&str, &str)] = &[
@@ -64,3 +55,25 @@ pub const FILES: &[(&str, &str)] = &[
     ("reduce.cuh", include_str!("../../cuda/reduce.cuh")),
     ("rope_store.cu", include_str!("../../cuda/rope_store.cu")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn both_lists_name_all_that_lies_in_the_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cuda");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names: BTreeSet<String> = names.collect();
+        let listed: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(listed, names);
+        let is_kernel = |name: &String| Path::new(name).extension().is_some_and(|e| e == "cu");
+        let kernels: BTreeSet<String> = names.into_iter().filter(is_kernel).collect();
+        let compiled = KERNEL_FILES.iter().map(|(name, _)| (*name).to_owned());
+        assert_eq!(compiled.collect::<BTreeSet<_>>(), kernels);
+    }
+}

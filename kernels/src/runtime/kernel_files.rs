@@ -1,0 +1,15 @@
+//! Every kernel file with the constant that it is compiled with: one module for each value. The
+//! build script reads this list for the emulator, and the tests compile all of it for devices.
+
+/// A file of `cuda/`; the name of its constant, and the values, if it has one.
+pub type Entry = (&'static str, Option<(&'static str, &'static [u32])>);
+
+/// The files.
+pub const KERNEL_FILES: &[Entry] = &[
+    ("copy_blocks.cu", None),
+    ("embed.cu", None),
+    ("gather.cu", None),
+    ("norm.cu", None),
+    ("primitives.cu", None),
+    ("rope_store.cu", None),
+];
