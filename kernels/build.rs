@@ -46,6 +46,8 @@ fn compiler() -> cc::Build {
             "-ffp-contract=off",
             "-ftls-model=initial-exec",
             "-Wno-psabi",
+            // Unrolling is the GPU compiler's.
+            "-Wno-unknown-pragmas",
         ])
         .includes(["emu", "cuda"])
         // Nothing refers to the kernels by name.

@@ -149,10 +149,13 @@ struct HeadChoice {
     u32 is_logprob;  // the score is a log-probability instead of a logit
 };
 
-// What a tile of the vocabulary says of one choice; merged in the order of the tiles.
+// The vocabulary is taken in tiles of so many tokens.
+constexpr u32 VOCAB_TILE = 64;
+
+// What a tile of the vocabulary says of one choice.
 struct HeadPartial {
-    float best_logit;   // of tokens that aren't banned; negative infinity if there is none
-    u32 best_token;     // the lowest of equals; NONE if there is none
+    float best_logit;   // of tokens that aren't banned; negative infinity if none compares
+    u32 best_token;     // the lowest of equals, and if none compares; NONE if all are banned
     float max_logit;    // of all tokens
     float sum_exp;      // of all tokens: e^(logit - max_logit)
 };
@@ -162,7 +165,7 @@ struct HeadParams {
     const bf16* w;              // [V][C]
     const HeadChoice* choices;  // [num_choices]
     const u32* banned;          // [lists][ceil(V / 32)], a bit a token
-    HeadPartial* partials;      // [num_choices][tiles of the vocabulary]
+    HeadPartial* partials;      // [num_choices][ceil(V / VOCAB_TILE)]
     float* forced_logits;       // [num_choices]
     float* logits;              // [sampled][V]
     u32 num_choices;
@@ -181,6 +184,7 @@ struct HeadMergeParams {
     const HeadPartial* partials;  // [num_choices][num_tiles]
     const float* forced_logits;   // [num_choices]
     Chosen* chosen;               // [num_choices]; a sampled choice's token is written by Sample
+    float* logsums;               // [num_choices]: ln of the sum of e^logit over all tokens
     u32 num_tiles;
 };
 
@@ -193,15 +197,16 @@ struct Draw {
     double uniform;     // from [0, 1), made of the key by the host
 };
 
-// Draws from logits: the smallest set of most probable tokens that reaches top_p, of at most top_k;
-// equal ones in the order of their ids.
+// Draws from the top_k most probable tokens, and of these from the smallest set of most probable
+// ones that reaches top_p of their mass; equal ones in the order of their ids.
 struct SampleParams {
     const Draw* draws;          // [sampled]
     const HeadChoice* choices;  // [num_choices]
     const u32* banned;          // as above
-    const float* logits;        // [sampled][V]
+    const float* logits;        // [sampled][V], by the choices' logits_row
+    const float* logsums;       // [num_choices], as HeadMerge gave them
     Chosen* chosen;             // [num_choices]: the token is replaced, and the score moved to it
-    u32 vocab_len;              // V
+    u32 vocab_len;              // V, below 2^20
 };
 
 // One logit a target: the same bits as the head's.

@@ -5,6 +5,10 @@
 pub mod copy_blocks;
 pub mod embed;
 pub mod gather;
+pub mod head;
+pub mod head_merge;
 pub mod norm;
 pub mod primitives;
 pub mod rope_store;
+pub mod sample;
+pub mod target_logits;

@@ -9,7 +9,11 @@ pub const KERNEL_FILES: &[Entry] = &[
     ("copy_blocks.cu", None),
     ("embed.cu", None),
     ("gather.cu", None),
+    ("head.cu", None),
+    ("head_merge.cu", None),
     ("norm.cu", None),
     ("primitives.cu", None),
     ("rope_store.cu", None),
+    ("sample.cu", None),
+    ("target_logits.cu", None),
 ];

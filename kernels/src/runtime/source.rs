@@ -48,12 +48,17 @@ pub const FILES: &[(&str, &str)] = &[
     ("device.cuh", include_str!("../../cuda/device.cuh")),
     ("embed.cu", include_str!("../../cuda/embed.cu")),
     ("gather.cu", include_str!("../../cuda/gather.cu")),
+    ("head.cu", include_str!("../../cuda/head.cu")),
+    ("head_merge.cu", include_str!("../../cuda/head_merge.cu")),
     ("norm.cu", include_str!("../../cuda/norm.cu")),
     ("params.h", include_str!("../../cuda/params.h")),
     ("primitives.cu", include_str!("../../cuda/primitives.cu")),
     ("ptx.cuh", include_str!("../../cuda/ptx.cuh")),
+    ("rank.cuh", include_str!("../../cuda/rank.cuh")),
     ("reduce.cuh", include_str!("../../cuda/reduce.cuh")),
     ("rope_store.cu", include_str!("../../cuda/rope_store.cu")),
+    ("sample.cu", include_str!("../../cuda/sample.cu")),
+    ("target_logits.cu", include_str!("../../cuda/target_logits.cu")),
 ];
 
 #[cfg(test)]

@@ -8,10 +8,14 @@ mod compare;
 mod copy_blocks;
 mod embed;
 mod gather;
+mod head;
 mod input;
 mod norm;
 mod primitives;
 mod rope_store;
+mod sample;
+mod target_logits;
+mod vocabulary;
 
 pub use input::Input;
 
@@ -98,8 +102,11 @@ pub fn cases() -> Vec<Case> {
         copy_blocks::cases(),
         embed::cases(),
         gather::cases(),
+        head::cases(),
         norm::cases(),
         rope_store::cases(),
+        sample::cases(),
+        target_logits::cases(),
     ];
     of_operations.into_iter().flatten().collect()
 }
