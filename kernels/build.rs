@@ -20,6 +20,7 @@ const EMULATOR_FILES: &[&str] = &[
     "launch.cpp",
     "mbarrier.cpp",
     "memory.cpp",
+    "mma.cpp",
     "warp.cpp",
     "warpgroup.cpp",
 ];
@@ -30,8 +31,15 @@ fn main() {
     println!("cargo::rerun-if-changed=src/runtime/kernel_files.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let emulator = EMULATOR_FILES.iter().map(|file| Path::new("emu").join(file));
-    compiler().files(emulator).compile("jump_emulator");
-    compiler().files(kernel_units(&out)).compile("jump_emulated_kernels");
+    // Products are summed by fused multiply-adds, as the matrix units do.
+    compiler().flag("-ffp-contract=fast").files(emulator).compile("jump_emulator");
+    // The sums of kernels are the same wherever a function is used.
+    compiler()
+        .flag("-ffp-contract=off")
+        .files(kernel_units(&out))
+        // Nothing refers to the kernels by name.
+        .link_lib_modifier("+whole-archive")
+        .compile("jump_emulated_kernels");
 }
 
 fn compiler() -> cc::Build {
@@ -40,18 +48,15 @@ fn compiler() -> cc::Build {
         .cpp(true)
         .std("c++17")
         .opt_level(3)
-        // Kernels look at the same bytes as several types, and their sums have a fixed order.
+        // Kernels look at the same bytes as several types.
         .flags([
             "-fno-strict-aliasing",
-            "-ffp-contract=off",
             "-ftls-model=initial-exec",
             "-Wno-psabi",
             // Unrolling is the GPU compiler's.
             "-Wno-unknown-pragmas",
         ])
-        .includes(["emu", "cuda"])
-        // Nothing refers to the kernels by name.
-        .link_lib_modifier("+whole-archive");
+        .includes(["emu", "cuda"]);
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64") {
         build.flag("-march=x86-64-v3");
     }

@@ -44,7 +44,7 @@ void Cta::begin(const Launch& new_launch, u64 new_cta_idx) {
         Thread& t = threads[i];
         prepare(t.context, stacks.stack(i), Stacks::NUM_BYTES, thread_entry);
         t.thread_idx = Index{i, 0, 0};
-        t.warp_idx = i / WARP_LEN;
+        t.warp = &warps[i / WARP_LEN];
         t.lane = i % WARP_LEN;
         t.place = Place{"the kernel's beginning", 0};
         t.copies.forget();
@@ -71,32 +71,18 @@ void Cta::thread_entry() {
 
 // --- who runs --------------------------------------------------------------------------------
 
-void Cta::wait_for_others(Place place) {
-    thread->place = place;
-    warps[thread->warp_idx].runnable &= ~(1u << thread->lane);
-    switch_to_next();
-}
-
-// The next lane of the same warp that can go on, else the first of the next warp that has one.
-void Cta::switch_to_next() {
+// To the first lane that can go on of the next warp that has one.
+void Cta::switch_to_other_warp() {
     Thread* self = thread;
-    u32 warp_idx = self->warp_idx;
-    u32 lanes = warps[warp_idx].runnable;
-    u32 later = lanes & ~((2u << self->lane) - 1);
-    if (later != 0) {
-        lanes = later;
-    } else if (lanes == 0) {
-        runnable_warps &= ~(1u << warp_idx);
-        while (runnable_warps == 0 && mbarriers.finish_oldest_copy()) {}
-        if (runnable_warps == 0) deadlock();
-        u32 later_warps = runnable_warps & ~((2u << warp_idx) - 1);
-        warp_idx = __builtin_ctz(later_warps != 0 ? later_warps : runnable_warps);
-        lanes = warps[warp_idx].runnable;
+    u32 warp_idx = self->thread_idx.x / WARP_LEN;
+    runnable_warps &= ~(1u << warp_idx);
+    while (runnable_warps == 0) {
+        if (!mbarriers.finish_oldest_copy()) deadlock();
     }
-    Thread* next = &threads[warp_idx * WARP_LEN + __builtin_ctz(lanes)];
-    if (next == self) return;
-    thread = next;
-    resume(self->context, next->context);
+    u32 later = runnable_warps & ~((2u << warp_idx) - 1);
+    u32 next_idx = __builtin_ctz(later != 0 ? later : runnable_warps);
+    thread = &threads[next_idx * WARP_LEN + __builtin_ctz(warps[next_idx].runnable)];
+    if (thread != self) resume(self->context, thread->context);
 }
 
 void Cta::wake(u32 thread_idx) {
@@ -107,7 +93,7 @@ void Cta::wake(u32 thread_idx) {
 
 void Cta::exit_thread() {
     Thread& self = *thread;
-    Warp& warp = warps[self.warp_idx];
+    Warp& warp = *self.warp;
     if (stacks.has_overflown(self.thread_idx.x)) fault(self.place, "the stack has overflown");
     const Barrier& all = barriers[0];
     if (!all.waiting.empty()) fault(all.place, "a thread returned before this barrier of all");
@@ -135,24 +121,6 @@ void Cta::check_end() {
 }
 
 // --- what threads do together ------------------------------------------------------------------
-
-void Cta::meet(Collective collective, void* mine, Place place) {
-    Thread& self = *thread;
-    Warp& warp = warps[self.warp_idx];
-    if (warp.arrived == 0) {
-        if (warp.exited != 0) fault(place, "a lane returned before what its warp does together");
-        warp.collective = collective;
-        warp.place = place;
-    } else if (warp.collective != collective || warp.place != place) {
-        diverged(place, warp.place);
-    }
-    warp.operands[self.lane] = mine;
-    warp.arrived |= 1u << self.lane;
-    if (warp.arrived != ALL_LANES) return wait_for_others(place);
-    warp.arrived = 0;
-    collective(warp.operands);
-    warp.runnable = ALL_LANES;
-}
 
 void Cta::barrier(u32 id, u32 num_expected, Place place) {
     if (id >= NUM_BARRIERS) fault(place, "there is no barrier " + std::to_string(id));
@@ -213,6 +181,12 @@ void Cta::fault(Place place, const std::string& what) {
     __builtin_unreachable();
 }
 
+void Cta::refuse_to_meet(Place place) {
+    const Warp& warp = *thread->warp;
+    if (warp.exited != 0) fault(place, "a lane returned before what its warp does together");
+    diverged(place, warp.place);
+}
+
 void Cta::diverged(Place place, Place other) {
     fault(place, "others wait at " + text(other) + " for threads that came here");
 }
@@ -221,7 +195,7 @@ void Cta::deadlock() {
     std::map<std::string, u32> waiting;
     for (u32 i = 0; i < num_threads; ++i) {
         const Thread& t = threads[i];
-        bool has_exited = warps[t.warp_idx].exited >> t.lane & 1;
+        bool has_exited = t.warp->exited >> t.lane & 1;
         if (!has_exited) ++waiting[text(t.place)];
     }
     std::string what = "no thread can go on:";

@@ -25,17 +25,6 @@ constexpr u32 MAX_WARPS = MAX_THREADS / WARP_LEN;
 constexpr u32 NUM_BARRIERS = 16;
 
 
-// A CUDA thread.
-struct Thread {
-    Context context;
-    Index thread_idx;
-    u32 warp_idx;
-    u32 lane;
-    // Where it waits, or last did.
-    Place place;
-    Copies copies;
-};
-
 // What the lanes of a warp do together: the last to arrive does it for all of them. `operands` holds
 // what each lane brought.
 using Collective = void (*)(void* const* operands);
@@ -48,6 +37,17 @@ struct Warp {
     Collective collective;
     Place place;
     void* operands[WARP_LEN];
+};
+
+// A CUDA thread.
+struct Thread {
+    Context context;
+    Warp* warp;
+    u32 lane;
+    Index thread_idx;
+    // Where it waits, or last did.
+    Place place;
+    Copies copies;
 };
 
 // A barrier of some or all threads: 0 is __syncthreads.
@@ -78,10 +78,11 @@ class Cta {
 
     // --- for the threads that run -------------------------------------------------------------
 
-    void meet(Collective collective, void* mine, Place place);
+    // Waits for all lanes of the warp; the last of them calls `collective`.
+    inline void meet(Collective collective, void* mine, Place place);
     void barrier(u32 id, u32 num_threads, Place place);
     // Leaves the calling thread until wake() is called for it.
-    void wait_for_others(Place place);
+    inline void wait_for_others(Place place);
     void wake(u32 thread_idx);
     void* shared_array(const void* key, size_t num_bytes, Place place);
     // The launch's dynamic shared memory.
@@ -105,10 +106,12 @@ class Cta {
 
     static void thread_entry();
     void begin(const Launch& launch, u64 cta_idx);
-    void switch_to_next();
+    inline void switch_to_next();
+    void switch_to_other_warp();
     [[noreturn]] void exit_thread();
     void check_end();
     [[noreturn]] void deadlock();
+    [[noreturn]] void refuse_to_meet(Place place);
     [[noreturn]] void diverged(Place place, Place other);
 
     const Launch* launch = nullptr;
@@ -131,5 +134,41 @@ class Cta {
     size_t shared_used = 0;
     std::vector<SharedArray> shared_arrays;
 };
+
+// --- the fast paths: tens of millions of times a second ------------------------------------------
+
+inline void Cta::meet(Collective collective, void* mine, Place place) {
+    Thread& self = *thread;
+    Warp& warp = *self.warp;
+    if (warp.arrived == 0 && warp.exited == 0) {
+        warp.collective = collective;
+        warp.place = place;
+    } else if (warp.collective != collective || warp.place != place || warp.exited != 0) {
+        refuse_to_meet(place);
+    }
+    warp.operands[self.lane] = mine;
+    warp.arrived |= 1u << self.lane;
+    if (warp.arrived != ALL_LANES) return wait_for_others(place);
+    warp.arrived = 0;
+    collective(warp.operands);
+    warp.runnable = ALL_LANES;
+}
+
+inline void Cta::wait_for_others(Place place) {
+    thread->place = place;
+    thread->warp->runnable &= ~(1u << thread->lane);
+    switch_to_next();
+}
+
+// To the next lane of the same warp that can go on, else to another warp.
+inline void Cta::switch_to_next() {
+    Thread* self = thread;
+    u32 lanes = self->warp->runnable;
+    if (lanes == 0) return switch_to_other_warp();
+    u32 later = lanes & ~((2u << self->lane) - 1);
+    Thread* next = self - self->lane + __builtin_ctz(later != 0 ? later : lanes);
+    thread = next;
+    resume(self->context, next->context);
+}
 
 }  // namespace emu

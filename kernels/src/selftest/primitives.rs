@@ -139,7 +139,7 @@ fn tensor_box(
     for row in 0..box_rows.min(num_rows.saturating_sub(first_row)) {
         for col in 0..BOX.min(num_cols - first_col) {
             // The 16-byte chunk of a row is exchanged by the row's place in its atom of eight.
-            let chunk = col / CHUNK ^ row % 8;
+            let chunk = (col / CHUNK) ^ (row % 8);
             expected[row * BOX + chunk * CHUNK + col % CHUNK] =
                 x[(first_row + row) * num_cols + first_col + col];
         }
