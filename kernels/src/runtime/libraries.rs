@@ -23,7 +23,10 @@ const NVRTC_BELOW: [&str; 8] = [
 ];
 
 /// Folders of toolkits.
-const TOOLKITS: [&str; 3] = ["/usr/local/cuda", "/usr/local/cuda-*", "/opt/cuda*"];
+const TOOLKITS: [&str; 3] = ["usr/local/cuda", "usr/local/cuda-*", "opt/cuda*"];
+
+/// Folders of Python environments in the user's own.
+const HOME_FOLDERS: [&str; 2] = [".local", ".pyenv/versions/*"];
 
 /// Where drivers lie besides the loader's path: in containers, in WSL, on NixOS.
 const DRIVER_FOLDERS: [&str; 5] = [
@@ -76,15 +79,17 @@ impl Machine {
             let files = if path.is_file() { vec![path.to_owned()] } else { nvrtc_below(path) };
             return Candidates { files: distinct(files), places: vec![path.display().to_string()] };
         }
-        let folders = self.nvrtc_folders();
-        let mut files = distinct(folders.iter().flat_map(|folder| nvrtc_below(folder)).collect());
+        let mut places = Vec::new();
+        let mut files = Vec::new();
+        for (folder, pattern) in self.nvrtc_places() {
+            let place: PathBuf = folder.join(pattern).components().collect();
+            places.push(place.display().to_string());
+            files.extend(matches(&folder, pattern).iter().flat_map(|found| nvrtc_below(found)));
+        }
+        let mut files = distinct(files);
         files.extend(NVRTC_NAMES.map(PathBuf::from));
-        let mut places: Vec<String> = Vec::new();
-        places.extend(folders.iter().map(|folder| folder.display().to_string()));
-        places.extend(TOOLKITS.map(str::to_owned));
-        places.push("the loader's path".to_owned());
-        places.sort_unstable();
         places.dedup();
+        places.push("the loader's path".to_owned());
         Candidates { files, places }
     }
 
@@ -99,27 +104,21 @@ impl Machine {
         Candidates { files, places }
     }
 
-    /// What the user's variables say first, then toolkits, then Python environments.
-    fn nvrtc_folders(&self) -> Vec<PathBuf> {
-        let named = |name| self.variable(name).map(PathBuf::from);
-        let mut folders: Vec<PathBuf> =
-            ["CUDA_PATH", "CUDA_HOME"].map(named).into_iter().flatten().collect();
-        folders.extend(TOOLKITS.iter().flat_map(|pattern| matches(&self.root, &pattern[1..])));
-        folders.extend(["VIRTUAL_ENV", "CONDA_PREFIX"].map(named).into_iter().flatten());
-        folders.extend(self.python_prefixes());
-        if let Some(home) = named("HOME") {
-            folders.push(home.join(".local"));
-            // There `python3` is a script that chooses one of these.
-            folders.extend(matches(&home, ".pyenv/versions/*"));
-        }
-        folders.extend(["usr/local", "usr"].map(|prefix| self.root.join(prefix)));
-        let mut seen = Vec::new();
-        folders.retain(|folder| {
-            let is_new = !seen.contains(folder);
-            seen.push(folder.clone());
-            is_new
-        });
-        folders
+    /// Folders, with patterns of folders below them that may be toolkits or Python environments: what
+    /// the user's variables say first, then toolkits, then Python environments.
+    fn nvrtc_places(&self) -> Vec<(PathBuf, &'static str)> {
+        let named = |name: &&str| self.variable(name).map(PathBuf::from);
+        let itself = |folder| (folder, "");
+        let mut places = Vec::new();
+        places.extend(["CUDA_PATH", "CUDA_HOME"].iter().filter_map(named).map(itself));
+        places.extend(TOOLKITS.map(|toolkit| (self.root.clone(), toolkit)));
+        places.extend(["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(named).map(itself));
+        places.extend(self.python_prefixes().into_iter().map(itself));
+        // Where `python3` is a script that chooses a version, the versions are in the second.
+        let home = |home| HOME_FOLDERS.map(|folder| (Path::new(home).to_owned(), folder));
+        places.extend(self.variable("HOME").into_iter().flat_map(home));
+        places.extend(["usr/local", "usr"].map(|prefix| (self.root.clone(), prefix)));
+        places
     }
 
     /// The environments of the first `python3` on the path: its own, and of what it links to.
