@@ -17,10 +17,15 @@ use super::source::{FILES, KernelFile};
 /// Major and minor.
 pub type Version = (u32, u32);
 
-/// What every kernel is compiled with, besides the architecture and the file's constants. A spill
-/// to local memory is an error: a kernel that spills is slower than its tiles were chosen for.
-const OPTIONS: [&str; 3] =
-    ["--std=c++17", "--ptxas-options=--warn-on-spills", "--ptxas-options=--warning-as-error"];
+/// What every kernel is compiled with, besides the architecture and the file's constants. A function
+/// is one of the device unless it says otherwise, so that `constexpr` functions need no marks. A
+/// spill to local memory is an error: a kernel that spills is slower than its tiles were chosen for.
+const OPTIONS: [&str; 4] = [
+    "--std=c++17",
+    "--device-as-default-execution-space",
+    "--ptxas-options=--warn-on-spills",
+    "--ptxas-options=--warning-as-error",
+];
 
 const OLDEST: Version = (12, 0);
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use jump_kernels::cuda::gather::GatherParams;
 use jump_kernels::runtime::{
-    Buffer, DeviceError, Driver, DriverOptions, KernelFile, Runtime, SharedRuntime,
+    Buffer, DeviceError, Driver, DriverOptions, KernelFile, SharedRuntime,
 };
 use jump_kernels::selftest;
 
