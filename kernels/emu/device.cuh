@@ -18,7 +18,7 @@ constexpr u32 NONE = 0xffffffffu;
 #define __launch_bounds__(...)
 #define DEVICE inline
 
-#define KERNEL(num_threads) static void
+#define KERNEL(...) static void
 #define PARAM const
 #define KERNEL_EXPORT(name) \
     static const ::emu::Export<&name> name##_export(FILE_TITLE, #name, IS_STRICT);
