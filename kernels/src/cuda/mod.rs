@@ -5,6 +5,7 @@
 pub mod copy_blocks;
 pub mod embed;
 pub mod gather;
+pub mod gemm;
 pub mod head;
 pub mod head_merge;
 pub mod norm;
@@ -12,3 +13,13 @@ pub mod primitives;
 pub mod rope_store;
 pub mod sample;
 pub mod target_logits;
+
+/// What a row's bits may depend on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Determinism {
+    /// On the row's own sequence alone, not on what else is in the pass or how large the pass is.
+    #[default]
+    Deterministic,
+    /// On the kernel that is the fastest for the pass.
+    Fast,
+}
