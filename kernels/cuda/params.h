@@ -91,22 +91,34 @@ struct CopyBlocksParams {
 
 // --- attention ---------------------------------------------------------------------------------
 
-// Keys are taken in spans of SPAN_LEN positions that begin at multiples of it. A row's result is the
-// merge of its spans' partial results, in their order.
+// Keys are taken in leaves of LEAF_LEN positions, and leaves in spans of SPAN_LEN, both at multiples
+// of their length. A row's result is the merge of its spans in their order, a span's that of its
+// leaves in theirs: so it depends neither on who computes what nor on what other rows there are.
+constexpr u32 LEAF_LEN = 64;
 constexpr u32 SPAN_LEN = 256;
 
-// Rows that see the same blocks of one span: read once for all of them.
+// Rows that see the same blocks at positions begin..end: read once for all of them.
 struct AttentionItem {
-    u32 first_query;     // of `queries`
-    u32 num_queries;     // at least 1; 0 for padding
-    u32 first_block;     // of `blocks`: those of this span
-    u32 first_position;  // of the span; a multiple of SPAN_LEN
+    u32 first_query;  // of `queries`
+    u32 num_queries;  // 0 for padding
+    u32 first_block;  // of `blocks`: where the block table begins
+    u32 begin;        // a multiple of LEAF_LEN
+    u32 end;          // behind the last key that one of the rows sees
+    u32 is_rest;      // the leaves go on with a span that another item began; each is a partial
 };
 
 // A row in an item.
 struct AttentionQuery {
     u32 row;      // of qkv
-    u32 partial;  // where the span's result goes; NONE: straight to `out`, it's the row's only span
+    u32 partial;  // where the result goes, of a rest its first leaf's; NONE: straight to `out`
+};
+
+// A weighted sum of values stands for 2^max * its elements, and their weights' sum for 2^max * sum.
+struct AttentionState {
+    float max;    // of score * log2(e); negative infinity where there is nothing
+    float sum;
+    u32 is_rest;  // of a partial: it goes on with the span of the partial before
+    u32 padding;
 };
 
 struct AttentionParams {
@@ -114,28 +126,31 @@ struct AttentionParams {
     const u32* positions;           // [R]; a row sees keys up to its own position
     const AttentionItem* items;     // [num_items]
     const AttentionQuery* queries;  // those of all items
-    const u32* blocks;              // block ids of all items
+    const u32* blocks;              // the block tables
     const bf16* keys;               // [B][G][16][D] of this layer
     const bf16* values;             // [B][G][16][D] of this layer
-    float* partial_sums;            // [partials][H][D]: weighted values, normalised
-    float* partial_logsums;         // [partials][H]: log2 of the sum of 2^(score * log2(e))
+    float* partial_sums;            // [partials][H][D]
+    AttentionState* partial_states; // [partials][H]
     bf16* out;                      // [R][H * D]
     u32 num_heads;                  // H
     u32 num_kv_heads;               // G
     u32 window;                     // a row sees so many positions at most, its own included; NONE: all
-    float scale;                    // of scores, times log2(e)
+    float scale;                    // of scores, times log2(e); above 0
 };
 
-// Merges the spans of the rows that have several.
+// A row whose result is in several partials, which follow each other.
+struct AttentionMerge {
+    u32 row;            // NONE for padding
+    u32 first_partial;
+    u32 num_partials;
+};
+
 struct AttentionMergeParams {
-    const u32* rows;              // [merges]; NONE for padding
-    const u32* first_partial;     // [merges]; a row's partials follow each other
-    const u32* num_partials;      // [merges]
-    const float* partial_sums;    // as above
-    const float* partial_logsums;
-    bf16* out;                    // [R][H * D]
-    u32 num_heads;                // H
-    u32 head_dim;                 // D
+    const AttentionMerge* merges;          // [num_merges]
+    const float* partial_sums;             // as above
+    const AttentionState* partial_states;  // as above
+    bf16* out;                             // [R][H * D]
+    u32 num_heads;                         // H
 };
 
 // --- head --------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 //! name, with the parameter struct of `params.h`, the pure function from shapes to a launch, and the
 //! launch itself.
 
+pub mod attention;
+pub mod attention_plan;
 pub mod copy_blocks;
 pub mod embed;
 pub mod gather;
