@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module a topic.
 
+mod counting;
+mod cuda;
 mod engine;
 mod logits;
 mod parity;

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use jumpcoder::device::Device;
 use jumpcoder::event::{CandidateReport, Infill, Judge, Round};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
 use jumpcoder::scheduler::Submission;
@@ -87,8 +88,8 @@ fn run(problems: &[GoldenProblem], mode: Mode) -> Recorder {
         ..Settings::default()
     };
     let limits = Limits { concurrency: 8, ..Limits::default() };
-    let mut generator =
-        Generator::new(&ModelChoice::Tiny, None, settings, limits).expect("the model loads");
+    let mut generator = Generator::new(&ModelChoice::Tiny, None, &Device::Cpu, settings, limits)
+        .expect("the model loads");
     let task = |problem: &GoldenProblem| Task {
         id: problem.task.clone(),
         sample: 0,

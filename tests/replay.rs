@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use jump_models::Checkpoint;
+use jumpcoder::device::Device;
 use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits};
 use jumpcoder::listener::trace::Trace;
@@ -55,7 +56,8 @@ fn examples() -> Vec<Task> {
 }
 
 fn generator(checkpoint: Checkpoint, settings: &Settings) -> Generator {
-    Generator::from_checkpoints(checkpoint, None, settings.clone(), limits()).expect("it loads")
+    Generator::from_checkpoints(checkpoint, None, &Device::Cpu, settings.clone(), limits())
+        .expect("it loads")
 }
 
 fn tiny() -> Checkpoint {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use jump_kernels::ScoreKind;
+use jumpcoder::device::Device;
 use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
 use jumpcoder::mechanism::{Mechanism, Mechanisms};
@@ -95,6 +96,7 @@ fn run(tasks: &[Task], settings: &Settings, way: Way) -> (Programs, RunStats) {
         kv_bytes: way.kv_bytes,
         max_context: way.kv_bytes.map(|_| SHORT_CONTEXT),
         max_batched_tokens: way.max_batched_tokens,
+        memory_fraction: None,
     };
     let settings = Settings { mechanisms: way.mechanisms, ..settings.clone() };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(way.num_threads).build();
@@ -107,7 +109,8 @@ fn run_with(
     settings: &Settings,
     limits: Limits,
 ) -> (Programs, RunStats) {
-    let generator = Generator::new(&ModelChoice::Tiny, infilling, settings.clone(), limits);
+    let generator =
+        Generator::new(&ModelChoice::Tiny, infilling, &Device::Cpu, settings.clone(), limits);
     let mut generator = generator.expect("the models load");
     let mut programs = Programs::default();
     let tasks = Submission::all(tasks);

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
-use jump_engine::{Engine, EngineError, EngineSize};
-use jump_kernels::BLOCK_LEN;
-use jump_kernels::cpu::Cpu;
+use jump_engine::{EngineError, EngineSize};
+use jump_kernels::{BLOCK_LEN, DeviceError};
 use jump_models::{Checkpoint, ModelError, Tokenizer};
 use thiserror::Error;
 
+use crate::device::Device;
 use crate::models::{Models, ReadyModel};
 use crate::scheduler::{RunStats, Scheduler, Submission, Width};
 use crate::settings::{Mode, REFERENCE_CONTEXT_LEN, Settings};
@@ -26,6 +26,9 @@ const CHUNK_LEN: usize = 256;
 /// Tokens of a sequence, unless the limits say otherwise: far more than 64 lines need. Memory is
 /// reserved for it.
 const CONTEXT_LEN: usize = 2048;
+
+/// The part of the free memory beside the weights that is taken, unless the limits say otherwise.
+const MEMORY_FRACTION: f64 = 0.75;
 
 /// A model that a user names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ impl fmt::Display for ModelChoice {
 }
 
 /// How much a generator may take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
     /// Tasks in flight, as far as memory allows; at least 1.
     pub concurrency: usize,
@@ -76,9 +79,12 @@ pub struct Limits {
     pub prefill_chunk: Option<usize>,
     /// Tokens of a step; 1,024 by default.
     pub max_batched_tokens: Option<usize>,
-    /// Bytes for keys and values, of all models together; by default three quarters of the memory
-    /// that is free.
+    /// Bytes for keys and values, of all models together; by default what
+    /// [`Limits::memory_fraction`] leaves.
     pub kv_bytes: Option<usize>,
+    /// The part of the device's free memory that may be taken beside the weights; by default three
+    /// quarters.
+    pub memory_fraction: Option<f64>,
     /// Tokens of a sequence, at most the model's context; 2,048 by default.
     pub max_context: Option<usize>,
 }
@@ -92,6 +98,9 @@ pub enum GeneratorError {
     /// An engine can't start, or a step failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The device can't be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The weights don't fit into memory.
     #[error(
         "the weights of {model} take {needed_mib} MiB, but only {free_mib} MiB of memory are free: \
@@ -136,12 +145,13 @@ impl Generator {
     pub fn new(
         model: &ModelChoice,
         infilling: Option<&ModelChoice>,
+        device: &Device,
         settings: Settings,
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
         let infilling = infilling.filter(|choice| settings.mode != Mode::Ar && *choice != model);
         let infilling = infilling.map(ModelChoice::open).transpose()?;
-        Self::from_checkpoints(model.open()?, infilling, settings, limits)
+        Self::from_checkpoints(model.open()?, infilling, device, settings, limits)
     }
 
     /// As [`Generator::new`], of models whose files have been read.
@@ -153,6 +163,7 @@ impl Generator {
     pub fn from_checkpoints(
         checkpoint: Checkpoint,
         infilling: Option<Checkpoint>,
+        device: &Device,
         settings: Settings,
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
@@ -161,25 +172,20 @@ impl Generator {
         if jumps && infiller.fim.is_none() {
             return Err(GeneratorError::NoInfilling { model: infiller.name.clone() });
         }
-        let identity = identity(&checkpoint, infilling.as_ref());
-        let free_bytes = check_weight_memory(&checkpoint, infilling.as_ref())?;
-        // Three quarters of what is free beside the weights.
-        let kv_bytes = limits.kv_bytes.or(free_bytes.map(|bytes| bytes / 4 * 3));
+        let identity = identity(&checkpoint, infilling.as_ref(), device);
+        let free_bytes = check_weight_memory(&checkpoint, infilling.as_ref(), device)?;
         let (generates, infills) = num_sequences(&settings);
-        let plans = match infilling {
-            None => {
-                let num_sequences = generates.max(1 + infills);
-                vec![Plan::new(checkpoint, num_sequences, &settings, &limits, kv_bytes)]
-            }
-            Some(infilling) => {
-                let half = kv_bytes.map(|bytes| bytes / 2);
-                let generation = Plan::new(checkpoint, generates, &settings, &limits, half);
-                vec![generation, Plan::new(infilling, infills, &settings, &limits, half)]
-            }
+        let mut plans = match infilling {
+            None => vec![Plan::new(checkpoint, generates.max(1 + infills), &settings, &limits)],
+            Some(infilling) => vec![
+                Plan::new(checkpoint, generates, &settings, &limits),
+                Plan::new(infilling, infills, &settings, &limits),
+            ],
         };
+        share_memory(&mut plans, device, free_bytes, &limits);
         let concurrency = limits.concurrency;
-        let kv_block_bytes = plans[0].block_bytes();
-        let mut models = plans.into_iter().map(|plan| plan.start(concurrency));
+        let kv_block_bytes = device.block_bytes(&plans[0].checkpoint.config);
+        let mut models = plans.into_iter().map(|plan| plan.start(device, concurrency));
         let generation = models.next().expect("there is G's plan")?;
         let models = Models { generation, infilling: models.next().transpose()? };
         let chunk_len = limits.prefill_chunk.unwrap_or(CHUNK_LEN);
@@ -251,7 +257,6 @@ fn num_sequences(settings: &Settings) -> (usize, usize) {
 /// A model that is about to be loaded, and how much memory its tasks take.
 struct Plan {
     checkpoint: Checkpoint,
-    backend: Cpu,
     context_len: usize,
     /// Blocks that a task needs if its texts become as long as can be: so many there must be.
     blocks_per_task: usize,
@@ -265,22 +270,17 @@ impl Plan {
         num_sequences: usize,
         settings: &Settings,
         limits: &Limits,
-        kv_bytes: Option<usize>,
     ) -> Self {
         let context_len = context_len(&checkpoint, settings, limits);
         let blocks_per_task = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
         let max_rows = limits.max_batched_tokens.unwrap_or(MAX_ROWS);
-        Self { checkpoint, backend: Cpu::new(), context_len, blocks_per_task, kv_bytes, max_rows }
-    }
-
-    fn block_bytes(&self) -> usize {
-        Engine::block_bytes(&self.backend, &self.checkpoint.config)
+        Self { checkpoint, context_len, blocks_per_task, kv_bytes: None, max_rows }
     }
 
     /// Memory for `concurrency` tasks, or as much of it as there is. If that isn't enough for one,
     /// the engine says what is missing.
-    fn start(self, concurrency: usize) -> Result<ReadyModel, EngineError> {
-        let block_bytes = self.block_bytes();
+    fn start(self, device: &Device, concurrency: usize) -> Result<ReadyModel, EngineError> {
+        let block_bytes = device.block_bytes(&self.checkpoint.config);
         let wanted = self.blocks_per_task.saturating_mul(concurrency);
         let fitting = self.kv_bytes.map_or(usize::MAX, |bytes| bytes / block_bytes);
         let size = EngineSize {
@@ -289,8 +289,24 @@ impl Plan {
             num_blocks: wanted.min(fitting).max(self.blocks_per_task),
             max_kv_bytes: self.kv_bytes,
         };
-        let engine = Engine::new(self.backend, &self.checkpoint, size)?;
-        Ok(ReadyModel::new(Box::new(engine), self.checkpoint))
+        let engine = device.load(&self.checkpoint, size)?;
+        Ok(ReadyModel::new(engine, self.checkpoint))
+    }
+}
+
+/// Gives each plan its part of the memory for keys and values: of what is free beside the weights
+/// and the workspaces, unless the limits say how much.
+fn share_memory(plans: &mut [Plan], device: &Device, free_bytes: Option<usize>, limits: &Limits) {
+    let workspaces = plans.iter().map(|plan| {
+        device.workspace_bytes(&plan.checkpoint.config, plan.max_rows, plan.context_len)
+    });
+    let workspace_bytes = workspaces.fold(0, usize::saturating_add);
+    let fraction = limits.memory_fraction.unwrap_or(MEMORY_FRACTION);
+    let usable = free_bytes.map(|bytes| (bytes as f64 * fraction) as usize);
+    let kv_bytes = limits.kv_bytes.or(usable.map(|bytes| bytes.saturating_sub(workspace_bytes)));
+    let num_plans = plans.len();
+    for plan in plans {
+        plan.kv_bytes = kv_bytes.map(|bytes| bytes / num_plans);
     }
 }
 
@@ -304,19 +320,25 @@ fn context_len(checkpoint: &Checkpoint, settings: &Settings, limits: &Limits) ->
     limits.max_context.unwrap_or(CONTEXT_LEN).min(checkpoint.config.context_len)
 }
 
-fn identity(generation: &Checkpoint, infilling: Option<&Checkpoint>) -> String {
+/// A device's arithmetic is its own, so it is part of what makes a program.
+fn identity(generation: &Checkpoint, infilling: Option<&Checkpoint>, device: &Device) -> String {
     let checkpoints = [Some(generation), infilling].into_iter().flatten();
     let names = checkpoints.map(|c| format!("{} {:016x}", c.name, c.fingerprint()));
-    names.collect::<Vec<_>>().join(", ")
+    let names = names.collect::<Vec<_>>().join(", ");
+    match device {
+        Device::Cpu => names,
+        Device::Cuda { .. } => format!("{names} on {device}"),
+    }
 }
 
 /// Memory that is free beside the weights; `None` where the system doesn't say how much there is.
 fn check_weight_memory(
     generation: &Checkpoint,
     infilling: Option<&Checkpoint>,
+    device: &Device,
 ) -> Result<Option<usize>, GeneratorError> {
     const MIB: usize = 1 << 20;
-    let mut free = free_memory();
+    let mut free = device.free_memory()?;
     for checkpoint in [Some(generation), infilling].into_iter().flatten() {
         let (Some(bytes), needed) = (free, checkpoint.config.weight_bytes()) else { break };
         free = bytes.checked_sub(needed);
@@ -329,12 +351,4 @@ fn check_weight_memory(
         }
     }
     Ok(free)
-}
-
-/// Bytes of memory that are free.
-fn free_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }

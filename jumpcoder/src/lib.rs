@@ -7,6 +7,7 @@
 //! [`decision`] and by the [`language`] of the program.
 
 pub mod decision;
+pub mod device;
 pub mod event;
 pub mod generator;
 pub mod idle;

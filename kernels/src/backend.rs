@@ -144,6 +144,8 @@ pub trait Backend: Send + 'static {
     /// What a backend knows of the pass that is running.
     type Pass<'a>;
 
+    /// Bytes that [`Backend::reserve`] takes.
+    fn workspace_bytes(&self, limits: &PassLimits) -> usize;
     /// Gets ready for passes of up to `limits`; before everything else.
     fn reserve(&mut self, limits: &PassLimits) -> Result<(), DeviceError>;
     /// Stacks `parts` on top of each other: one matrix of all their outputs.

@@ -1,6 +1,6 @@
 //! `config.json`, read once into a validated type: whatever passes here can be run.
 
-use jump_kernels::{AttentionShape, TokenId};
+use jump_kernels::{AttentionShape, PassLimits, TokenId};
 use serde::Deserialize;
 
 use crate::ModelError;
@@ -190,6 +190,26 @@ impl ModelConfig {
         let tensors = self.tensors().into_iter();
         let bytes = tensors.map(|(_, shape)| 2 * shape.iter().product::<usize>());
         bytes.fold(0, usize::saturating_add)
+    }
+
+    /// Passes of up to `max_rows` rows and sequences of up to `context_len` tokens, as a backend
+    /// wants to know them.
+    pub fn pass_limits(&self, max_rows: usize, context_len: usize) -> PassLimits {
+        PassLimits {
+            max_rows,
+            context_len,
+            attention: self.attention,
+            vocab_len: self.vocab_len,
+            hidden_width: self.hidden_width,
+            num_layers: self.num_layers,
+        }
+    }
+
+    /// Bytes that the activations of a pass of `max_rows` rows take at most, all in single precision.
+    pub fn activation_bytes(&self, max_rows: usize) -> usize {
+        let (hidden, qkv) = (self.hidden_width, self.attention.qkv_width());
+        let width = 3 * hidden + 2 * qkv + self.attention.q_width() + self.ffn_width;
+        max_rows.saturating_mul(width * size_of::<f32>())
     }
 
     fn check_counts(&self) -> Result<(), String> {

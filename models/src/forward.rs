@@ -1,8 +1,8 @@
 //! The forward pass, written once over the backend's operations.
 
 use jump_kernels::{
-    Backend, BlockId, Choice, DeviceError, Given, Layout, MatrixView, Part, PassInput, PassLimits,
-    RopeTable, Target, Wanted,
+    Backend, BlockId, Choice, DeviceError, Given, Layout, MatrixView, Part, PassInput, RopeTable,
+    Target, Wanted,
 };
 
 use crate::{Checkpoint, ModelConfig, ModelError};
@@ -60,14 +60,7 @@ impl<B: Backend> Model<B> {
         let config = checkpoint.config.clone();
         let weights = &checkpoint.weights;
         let (vocab, hidden) = (config.vocab_len, config.hidden_width);
-        backend.reserve(&PassLimits {
-            max_rows,
-            context_len,
-            attention: config.attention,
-            vocab_len: vocab,
-            hidden_width: hidden,
-            num_layers: config.num_layers,
-        })?;
+        backend.reserve(&config.pass_limits(max_rows, context_len))?;
         // A tensor that was converted or made is as large as what it becomes: none is kept.
         let embedding =
             backend.table(weights.tensor(EMBEDDING, &[vocab, hidden])?.matrix(vocab, hidden))?;

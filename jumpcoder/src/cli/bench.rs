@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use jump_models::Checkpoint;
+use jumpcoder::device::Device;
 use jumpcoder::generator::{Generator, Limits};
 use jumpcoder::mechanism::Mechanism;
 use jumpcoder::overhead::{self, Plan, Workload};
@@ -20,7 +21,7 @@ use super::args::{GrowthArgs, OverheadArgs, WorkloadArgs};
 use super::ending::{Breakdown, Ending, Failure};
 use super::plan::{UsageError, machine_limits, settings, source};
 use super::threads::default_num_threads;
-use super::{interrupt, say};
+use super::{device, interrupt, say};
 
 /// `bench overhead`.
 pub fn overhead(args: OverheadArgs) -> Result<Ending, Failure> {
@@ -40,6 +41,7 @@ pub fn overhead(args: OverheadArgs) -> Result<Ending, Failure> {
         }
     };
     let figures = Figures::open(args.workload.json.as_deref())?;
+    let device = device::open(&args.machine.device, false)?;
     let stop = interrupt::flag();
     let limits = machine_limits(&args.machine, args.machine.concurrency.unwrap_or(1));
     let plan =
@@ -53,7 +55,7 @@ pub fn overhead(args: OverheadArgs) -> Result<Ending, Failure> {
         let infilling = args.models.infilling_model.filter(|other| *other != args.models.model);
         let infilling = infilling.map(|other| other.open()).transpose();
         let infilling = infilling.map_err(|error| Failure::Model(error.into()))?;
-        let mut generator = load(checkpoint, infilling, &settings, limits)?;
+        let mut generator = load(checkpoint, infilling, &device, &settings, limits)?;
         let report =
             overhead::measure(&mut generator, &settings, &workload, &plan, &stop, &mut |text| {
                 progress(text);
@@ -74,6 +76,7 @@ pub fn overhead(args: OverheadArgs) -> Result<Ending, Failure> {
 pub fn growth(args: GrowthArgs) -> Result<Ending, Failure> {
     let problems = tasks(&args.workload)?;
     let figures = Figures::open(args.workload.json.as_deref())?;
+    let device = device::open(&args.machine.device, false)?;
     let stop = interrupt::flag();
     let limits = machine_limits(&args.machine, 1);
     let settings = settings(&args.algorithm);
@@ -86,7 +89,7 @@ pub fn growth(args: GrowthArgs) -> Result<Ending, Failure> {
         let needed = overhead::growth::context_len(&problems, &args.lengths, &checkpoint.tokenizer);
         checkpoint.config.context_len = checkpoint.config.context_len.max(needed);
         let limits = Limits { max_context: Some(needed), ..limits };
-        let mut generator = load(checkpoint, None, &settings, limits)?;
+        let mut generator = load(checkpoint, None, &device, &settings, limits)?;
         let points = overhead::growth::measure(
             &mut generator,
             &settings,
@@ -105,11 +108,13 @@ pub fn growth(args: GrowthArgs) -> Result<Ending, Failure> {
 fn load(
     checkpoint: Checkpoint,
     infilling: Option<Checkpoint>,
+    device: &Device,
     settings: &Settings,
     limits: Limits,
 ) -> Result<Generator, Failure> {
     let settings = Settings { mode: Mode::Jump, ..settings.clone() };
-    Generator::from_checkpoints(checkpoint, infilling, settings, limits).map_err(Failure::Model)
+    Generator::from_checkpoints(checkpoint, infilling, device, settings, limits)
+        .map_err(Failure::Model)
 }
 
 fn mechanisms(names: Option<&[String]>) -> Result<Vec<Mechanism>, UsageError> {

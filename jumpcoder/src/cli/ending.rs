@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use jump_kernels::DeviceError;
 use jumpcoder::generator::GeneratorError;
 use jumpcoder::listener::trace::TraceError;
 use jumpcoder::output::OutputError;
@@ -55,6 +56,9 @@ pub enum Failure {
     Trace(TraceError),
     #[error("can't load the model")]
     Model(#[source] GeneratorError),
+    /// Found before the work began.
+    #[error("can't use the device")]
+    Device(#[source] DeviceError),
     /// Found before the work began.
     #[error(transparent)]
     Replay(#[from] ReplayError),

@@ -10,7 +10,7 @@ use jumpcoder::scheduler::Submission;
 use super::ending::{Breakdown, Ending, Failure};
 use super::plan::{HiArgs, Target};
 use super::session::Session;
-use super::{interrupt, say};
+use super::{device, interrupt, say};
 
 pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let problems = problem::read(&args.source)?;
@@ -23,6 +23,7 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     };
     let trace = args.trace.as_deref().map(|path| Trace::open(path, args.existing));
     let trace = trace.transpose().map_err(Failure::Trace)?;
+    let device = device::open(&args.device, !args.has_summary)?;
     let stop = interrupt::flag();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.num_threads).build();
     let pool = pool.map_err(Breakdown::from)?;
@@ -34,6 +35,7 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
         let mut generator = Generator::new(
             &args.model,
             args.infilling_model.as_ref(),
+            &device,
             args.settings.clone(),
             limits,
         )

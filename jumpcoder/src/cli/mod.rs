@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 pub mod args;
 pub mod bench;
+pub mod device;
 pub mod ending;
 pub mod generate;
 mod interrupt;

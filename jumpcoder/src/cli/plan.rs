@@ -12,7 +12,9 @@ use jumpcoder::problem::Source;
 use jumpcoder::settings::{Mode, SamplingSettings, Settings};
 use thiserror::Error;
 
-use super::args::{AlgorithmArgs, FileArgs, GenerateArgs, MachineArgs, SamplingArgs, WayArgs};
+use super::args::{
+    AlgorithmArgs, DeviceArgs, FileArgs, GenerateArgs, MachineArgs, SamplingArgs, WayArgs,
+};
 use super::threads::default_num_threads;
 
 /// Enough rows to make a step's arithmetic worth its weights, and few enough to keep their blocks.
@@ -89,6 +91,7 @@ pub struct HiArgs {
     pub infilling_model: Option<ModelChoice>,
     pub settings: Settings,
     pub limits: Limits,
+    pub device: DeviceArgs,
     pub num_threads: usize,
     pub num_samples: usize,
     pub limit: Option<usize>,
@@ -125,6 +128,7 @@ impl HiArgs {
                 ..settings(&args.algorithm)
             },
             limits: limits(&args.machine, view)?,
+            device: args.machine.device,
             num_threads: args.machine.threads.unwrap_or_else(default_num_threads),
             num_samples: args.sampling.samples,
             limit: args.files.limit,
@@ -278,6 +282,7 @@ pub fn machine_limits(args: &MachineArgs, concurrency: usize) -> Limits {
         prefill_chunk: args.prefill_chunk,
         max_batched_tokens: args.max_batched_tokens,
         kv_bytes: args.kv_memory_mib,
+        memory_fraction: Some(args.device.memory_fraction),
         max_context: args.max_context,
     }
 }

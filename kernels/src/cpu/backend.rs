@@ -51,6 +51,10 @@ impl Backend for Cpu {
     type Cache = Vec<Cache>;
     type Pass<'a> = Pass<'a>;
 
+    fn workspace_bytes(&self, _: &PassLimits) -> usize {
+        0
+    }
+
     fn reserve(&mut self, _: &PassLimits) -> Result<(), DeviceError> {
         Ok(())
     }

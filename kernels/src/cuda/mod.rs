@@ -2,6 +2,16 @@
 //! name, with the parameter struct of `params.h`, the pure function from shapes to a launch, and the
 //! launch itself.
 
+mod backend;
+mod cache;
+mod graphs;
+mod memory;
+mod operations;
+mod pass;
+mod read_out;
+mod staging;
+mod workspace;
+
 pub mod attention;
 pub mod attention_plan;
 pub mod copy_blocks;
@@ -15,6 +25,8 @@ pub mod primitives;
 pub mod rope_store;
 pub mod sample;
 pub mod target_logits;
+
+pub use backend::Cuda;
 
 /// What a row's bits may depend on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,6 +13,16 @@ pub enum DeviceError {
         /// What was looked for and where, and what can be done.
         looked_for: String,
     },
+    /// The kernels don't cover the model.
+    #[error(
+        "a model with {what} can't run on this device, whose kernels take {supported}: use --device cpu"
+    )]
+    Unsupported {
+        /// What the model has.
+        what: String,
+        /// What there are kernels for.
+        supported: String,
+    },
     /// The device's memory doesn't suffice.
     #[error(
         "the device has {free_mib} MiB of memory left, but {needed_mib} MiB more are needed: end \

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jump_kernels::ScoreKind;
+use jumpcoder::device::DeviceChoice;
 use jumpcoder::generator::ModelChoice;
 use jumpcoder::settings::Mode;
 
@@ -233,6 +234,31 @@ pub struct SamplingArgs {
     pub seed: u64,
 }
 
+/// Where it runs.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Device")]
+pub struct DeviceArgs {
+    /// `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:N`, or `emulator` (the GPU's kernels on
+    /// the processor: slow)
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Let a token's last bits depend on what else is computed, where a GPU is faster that way
+    ///
+    /// Then a program may depend on what is written beside it.
+    #[arg(long)]
+    pub fast: bool,
+    /// The library that compiles the GPU's kernels, or its folder [default: where it usually is]
+    #[arg(long, value_name = "PATH")]
+    pub nvrtc: Option<PathBuf>,
+    /// Where compiled kernels are kept [default: jumpcoder/kernels in the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub kernel_cache: Option<PathBuf>,
+    /// The part of the device's free memory that is taken beside the weights
+    #[arg(long, value_name = "PART", default_value = "0.75", value_parser = fraction,
+          allow_negative_numbers = true)]
+    pub memory_fraction: f64,
+}
+
 /// None of these changes a program.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Machine")]
@@ -249,12 +275,14 @@ pub struct MachineArgs {
     /// Tokens that are run in one step at most, of all programs together [default: 1024]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_batched_tokens: Option<usize>,
-    /// Memory for keys and values, in MiB [default: three quarters of what is free]
+    /// Memory for keys and values, in MiB [default: what --memory-fraction leaves]
     #[arg(long, value_name = "MIB", value_parser = mebibytes)]
     pub kv_memory_mib: Option<usize>,
     /// Longest program in tokens, with its infill [default: 2048, or what the model can]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_context: Option<usize>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -297,6 +325,11 @@ fn temperature(text: &str) -> Result<f32, String> {
     number.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
         "it must be a finite number, above 0, or 0 for the likeliest tokens".to_owned()
     })
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number <= 1.0);
+    number.ok_or_else(|| "it must be a number above 0, and at most 1".to_owned())
 }
 
 fn probability(text: &str) -> Result<f32, String> {

@@ -1,0 +1,189 @@
+//! What a model's arrays are on the device: weights and activations.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+
+use crate::backend::{MatrixView, RopeTable, WeightSlice};
+use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime};
+
+/// A gate's and its up's rows lie in turns of so many, so that one thread holds both of an output;
+/// see `SILU_GATE_BF16` in `params.h`.
+const GATE_TURN: usize = 8;
+
+/// Passes are padded by fewer rows than this.
+pub const ROW_PADDING: usize = 8;
+
+/// A weight matrix, bfloat16, row-major as in the checkpoint.
+pub struct Matrix {
+    buffer: Buffer,
+    /// Rows.
+    pub num_outputs: u32,
+    /// Columns.
+    pub num_inputs: u32,
+}
+
+impl Matrix {
+    /// `parts` on top of each other.
+    pub fn stacked(runtime: &SharedRuntime, parts: &[MatrixView<'_>]) -> Result<Self, DeviceError> {
+        let num_cols = parts[0].num_cols;
+        let num_rows = parts.iter().map(|part| part.num_rows).sum();
+        let matrix = Self::new(runtime, num_rows, num_cols)?;
+        let mut start = 0;
+        for part in parts {
+            assert_eq!(part.num_cols, num_cols, "parts of one matrix have the same inputs");
+            let values = to_bf16(part.values);
+            assert_eq!(values.len(), part.num_rows * num_cols, "values fill the matrix");
+            matrix.buffer.write(start, &values)?;
+            start += size_of_val(&*values);
+        }
+        Ok(matrix)
+    }
+
+    /// `gate` and `up` in turns.
+    pub fn gated(
+        runtime: &SharedRuntime,
+        gate: MatrixView<'_>,
+        up: MatrixView<'_>,
+    ) -> Result<Self, DeviceError> {
+        assert_eq!((gate.num_rows, gate.num_cols), (up.num_rows, up.num_cols), "equal shapes");
+        assert_eq!(gate.num_rows % GATE_TURN, 0, "{} rows in turns of 8", gate.num_rows);
+        let matrix = Self::new(runtime, 2 * gate.num_rows, gate.num_cols)?;
+        let turn = GATE_TURN * gate.num_cols;
+        let (gate, up) = (to_bf16(gate.values), to_bf16(up.values));
+        let turns = gate.chunks_exact(turn).zip(up.chunks_exact(turn));
+        let values: Vec<bf16> =
+            turns.flat_map(|(gate, up)| [gate, up]).flatten().copied().collect();
+        matrix.buffer.write(0, &values)?;
+        Ok(matrix)
+    }
+
+    fn new(runtime: &SharedRuntime, num_rows: usize, num_cols: usize) -> Result<Self, DeviceError> {
+        assert!(num_cols.is_multiple_of(8), "{num_cols} inputs: rows of whole 16-byte words");
+        let buffer = Buffer::zeroed(runtime, num_rows * num_cols * size_of::<bf16>())?;
+        Ok(Self { buffer, num_outputs: num_rows as u32, num_inputs: num_cols as u32 })
+    }
+
+    /// The first weight.
+    pub fn ptr(&self) -> DevicePtr {
+        self.buffer.ptr()
+    }
+}
+
+/// A matrix that several share: the embedding, and the head, which may be the same.
+#[derive(Clone)]
+pub struct Table(Arc<Matrix>);
+
+impl Table {
+    /// The rows of `matrix`.
+    pub fn new(matrix: Matrix) -> Self {
+        Self(Arc::new(matrix))
+    }
+}
+
+impl Deref for Table {
+    type Target = Matrix;
+
+    fn deref(&self) -> &Matrix {
+        &self.0
+    }
+}
+
+/// The tables of the rotary embedding.
+pub struct Rope {
+    /// `[positions][half_dim]` f32
+    pub cos: Buffer,
+    /// `[positions][half_dim]` f32
+    pub sin: Buffer,
+    /// Pairs of a head.
+    pub half_dim: usize,
+}
+
+impl Rope {
+    /// A copy of `table`.
+    pub fn new(runtime: &SharedRuntime, table: &RopeTable) -> Result<Self, DeviceError> {
+        let cos = Buffer::of(runtime, &table.cos)?;
+        Ok(Self { cos, sin: Buffer::of(runtime, &table.sin)?, half_dim: table.half_dim })
+    }
+}
+
+/// A vector of weights, f32.
+pub struct Vector {
+    buffer: Buffer,
+    /// Elements.
+    pub len: usize,
+}
+
+impl Vector {
+    /// A copy of `values`.
+    pub fn new(runtime: &SharedRuntime, values: WeightSlice<'_>) -> Result<Self, DeviceError> {
+        let values: Vec<f32> = match values {
+            WeightSlice::Bf16(values) => values.iter().map(|value| value.to_f32()).collect(),
+            WeightSlice::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
+            WeightSlice::F32(values) => values.to_vec(),
+        };
+        Ok(Self { buffer: Buffer::of(runtime, &values)?, len: values.len() })
+    }
+
+    /// The first element.
+    pub fn ptr(&self) -> DevicePtr {
+        self.buffer.ptr()
+    }
+}
+
+/// Activations: up to `capacity` rows of `width` elements of type `T`.
+pub struct RowsOf<T> {
+    buffer: Buffer,
+    capacity: usize,
+    /// Elements of a row.
+    pub width: usize,
+    element: PhantomData<fn() -> T>,
+}
+
+/// Rows of f32.
+pub type Rows = RowsOf<f32>;
+
+/// Rows that matrices are multiplied by.
+pub type Inputs = RowsOf<bf16>;
+
+impl<T> RowsOf<T> {
+    /// Zeroed rows.
+    pub fn new(
+        runtime: &SharedRuntime,
+        capacity: usize,
+        width: usize,
+    ) -> Result<Self, DeviceError> {
+        let row_bytes = width * size_of::<T>();
+        assert!(row_bytes.is_multiple_of(16), "rows of whole 16-byte words, not {row_bytes} bytes");
+        let capacity = capacity.next_multiple_of(ROW_PADDING);
+        let buffer = Buffer::zeroed(runtime, capacity * row_bytes)?;
+        Ok(Self { buffer, capacity, width, element: PhantomData })
+    }
+
+    /// The first row, if there is room for `num_rows`.
+    pub fn first(&self, num_rows: u32) -> DevicePtr {
+        assert!(num_rows as usize <= self.capacity, "{num_rows} rows, room for {}", self.capacity);
+        self.buffer.ptr()
+    }
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.width * size_of::<T>()
+    }
+}
+
+/// The same values rounded to bfloat16; borrowed if they are.
+fn to_bf16(values: WeightSlice<'_>) -> Cow<'_, [bf16]> {
+    match values {
+        WeightSlice::Bf16(values) => values.into(),
+        WeightSlice::F16(values) => values.iter().copied().map(f16_to_bf16).collect(),
+        WeightSlice::F32(values) => values.iter().map(|value| bf16::from_f32(*value)).collect(),
+    }
+}
+
+fn f16_to_bf16(value: f16) -> bf16 {
+    bf16::from_f32(value.to_f32())
+}
