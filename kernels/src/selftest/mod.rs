@@ -8,6 +8,7 @@ mod compare;
 mod copy_blocks;
 mod embed;
 mod gather;
+mod gemm;
 mod head;
 mod input;
 mod norm;
@@ -102,6 +103,7 @@ pub fn cases() -> Vec<Case> {
         copy_blocks::cases(),
         embed::cases(),
         gather::cases(),
+        gemm::cases(),
         head::cases(),
         norm::cases(),
         rope_store::cases(),
