@@ -109,6 +109,22 @@ fn scores_are_the_processors_within_bfloat16() {
     }
 }
 
+/// The large products of the fast mode run on other kernels, with other bits.
+#[test]
+fn fast_scores_are_the_processors_too() {
+    let tokens = tokens(300);
+    let expected = scores(&mut engine(Cpu::new()), &tokens, 512, ScoreKind::Logit);
+    let backend = Cuda::new(emulator(), Determinism::Fast);
+    let found = scores(&mut engine(backend), &tokens, 512, ScoreKind::Logit);
+    let magnitude = expected.iter().fold(0.0_f32, |max, score| max.max(score.abs()));
+    for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert!(
+            (found - expected).abs() <= magnitude / 64.0,
+            "{found}, not {expected}, at {place}"
+        );
+    }
+}
+
 #[test]
 fn chunks_change_no_bit() {
     let tokens = tokens(300);

@@ -12,10 +12,9 @@ use jump_kernels::{Backend, DeviceError};
 use jump_models::{Checkpoint, ModelConfig};
 
 /// A device that a user names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// The first GPU; the processor if there is none.
-    #[default]
     Auto,
     /// The processor.
     Cpu,
@@ -58,7 +57,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// The device of `choice`. Where [`DeviceChoice::Auto`] comes down to the processor, the text
+    /// The device of `choice`. Where [`DeviceChoice::Auto`] comes down to the processor, the error
     /// says why.
     ///
     /// # Errors
@@ -68,7 +67,7 @@ impl Device {
         choice: DeviceChoice,
         options: &DriverOptions,
         determinism: Determinism,
-    ) -> Result<(Self, Option<String>), DeviceError> {
+    ) -> Result<(Self, Option<DeviceError>), DeviceError> {
         let cuda = |runtime| Self::Cuda { runtime, determinism };
         match choice {
             DeviceChoice::Cpu => Ok((Self::Cpu, None)),
@@ -79,7 +78,7 @@ impl Device {
             }
             DeviceChoice::Auto => match Driver::open(0, options) {
                 Ok(driver) => Ok((cuda(Arc::new(driver)), None)),
-                Err(error) => Ok((Self::Cpu, Some(format!("using the CPU: {error}")))),
+                Err(error) => Ok((Self::Cpu, Some(error))),
             },
         }
     }

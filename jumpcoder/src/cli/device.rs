@@ -1,21 +1,26 @@
 //! From the arguments about a device to the device.
 
+use jump_kernels::DeviceError;
 use jump_kernels::cuda::Determinism;
 use jump_kernels::runtime::DriverOptions;
-use jumpcoder::device::Device;
+use jumpcoder::device::{Device, DeviceChoice};
 
 use super::args::DeviceArgs;
 use super::ending::Failure;
 use super::say;
 
-/// Opens the device and says, unless `is_quiet`, why it is the processor where it might have been a
-/// GPU.
+/// Opens the device. Unless `is_quiet`, says why it is the processor where it might have been a GPU:
+/// because there is a driver, or because the user asked.
 pub fn open(args: &DeviceArgs, is_quiet: bool) -> Result<Device, Failure> {
     let determinism = if args.fast { Determinism::Fast } else { Determinism::Deterministic };
-    let (device, note) =
-        Device::open(args.device, &driver_options(args), determinism).map_err(Failure::Device)?;
-    if let Some(note) = note.filter(|_| !is_quiet) {
-        say(&format!("jumpcoder: {note}"));
+    let choice = args.device.unwrap_or(DeviceChoice::Auto);
+    let (device, reason) =
+        Device::open(choice, &driver_options(args), determinism).map_err(Failure::Device)?;
+    if let Some(reason) = reason
+        && !is_quiet
+        && (args.device.is_some() || !matches!(reason, DeviceError::NoDriver { .. }))
+    {
+        say(&format!("jumpcoder: using the CPU: {reason}"));
     }
     Ok(device)
 }

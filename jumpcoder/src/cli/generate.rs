@@ -14,6 +14,7 @@ use super::{device, interrupt, say};
 
 pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let problems = problem::read(&args.source)?;
+    let device = device::open(&args.device, !args.has_summary)?;
     let output = match &args.target {
         None => None,
         Some(Target::Stdout) => Some(Output::stdout()),
@@ -23,7 +24,6 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     };
     let trace = args.trace.as_deref().map(|path| Trace::open(path, args.existing));
     let trace = trace.transpose().map_err(Failure::Trace)?;
-    let device = device::open(&args.device, !args.has_summary)?;
     let stop = interrupt::flag();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.num_threads).build();
     let pool = pool.map_err(Breakdown::from)?;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod checkpoints;
+mod devices;
 mod folder;
 mod interruptions;
 mod model_files;

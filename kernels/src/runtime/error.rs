@@ -5,6 +5,12 @@ use thiserror::Error;
 /// Why a device can't be used, or failed.
 #[derive(Clone, Debug, Error)]
 pub enum DeviceError {
+    /// There is no driver, as on a machine without a GPU.
+    #[error("NVIDIA's driver (libcuda.so.1) was not found: {looked_for}")]
+    NoDriver {
+        /// Where it was looked for, and what can be done.
+        looked_for: String,
+    },
     /// A library or a device isn't there.
     #[error("{what} was not found: {looked_for}")]
     Missing {

@@ -239,9 +239,9 @@ pub struct SamplingArgs {
 #[command(next_help_heading = "Device")]
 pub struct DeviceArgs {
     /// `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:N`, or `emulator` (the GPU's kernels on
-    /// the processor: slow)
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: DeviceChoice,
+    /// the processor: slow) [default: auto]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
     /// Let a token's last bits depend on what else is computed, where a GPU is faster that way
     ///
     /// Then a program may depend on what is written beside it.

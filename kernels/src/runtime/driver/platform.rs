@@ -42,8 +42,7 @@ impl Platform {
             [] => String::new(),
             refusals => format!(" (refused: {})", refusals.join("; ")),
         };
-        Err(DeviceError::Missing {
-            what: "NVIDIA's driver (libcuda.so.1)".to_owned(),
+        Err(DeviceError::NoDriver {
             looked_for: format!(
                 "looked in {}{refused}; install the driver, or let the container have the device",
                 candidates.places.join(", ")
