@@ -13,33 +13,57 @@ use kernel_files::KERNEL_FILES;
 
 /// The emulator itself.
 const EMULATOR_FILES: &[&str] = &[
+    "access.cpp",
     "async.cpp",
+    "clocks.cpp",
     "cta.cpp",
     "emulator.cpp",
     "fiber.cpp",
+    "global_shadow.cpp",
     "launch.cpp",
     "mbarrier.cpp",
     "memory.cpp",
     "mma.cpp",
+    "offsets.cpp",
+    "shadow.cpp",
+    "tsan.cpp",
     "warp.cpp",
     "warpgroup.cpp",
 ];
+
+/// Kernels with bugs that the emulator must find, for its tests.
+const PLANTED_FILES: &[&str] =
+    &["planted/barriers.cu", "planted/copies.cu", "planted/global.cu", "planted/shared.cu"];
 
 fn main() {
     println!("cargo::rerun-if-changed=emu");
     println!("cargo::rerun-if-changed=cuda");
     println!("cargo::rerun-if-changed=src/runtime/kernel_files.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let emulator = EMULATOR_FILES.iter().map(|file| Path::new("emu").join(file));
+    let files = EMULATOR_FILES.iter().map(|file| Path::new("emu").join(file));
+    let emulator = files.chain([offsets_unit(&out)]);
     // Products are summed by fused multiply-adds, as the matrix units do.
     compiler().flag("-ffp-contract=fast").files(emulator).compile("jump_emulator");
-    // The sums of kernels are the same wherever a function is used.
-    compiler()
+    let units = kernel_units(&out);
+    let mut kernels = kernel_compiler();
+    kernels.define("IS_STRICT", "false").files(&units).compile("jump_emulated_kernels");
+    // Only the calls at every access are wanted of the sanitizer; emu/tsan.cpp has what they call.
+    let mut strict = kernel_compiler();
+    strict.define("IS_STRICT", "true").flag("-fsanitize=thread").files(&units);
+    strict.compile("jump_strict_kernels");
+}
+
+/// The compiler of kernels.
+fn kernel_compiler() -> cc::Build {
+    let mut build = compiler();
+    build
+        // Their sums are the same wherever a function is used.
         .flag("-ffp-contract=off")
-        .files(kernel_units(&out))
-        // Nothing refers to the kernels by name.
-        .link_lib_modifier("+whole-archive")
-        .compile("jump_emulated_kernels");
+        // The lines of faults.
+        .flag("-g1")
+        // Nothing refers to them by name.
+        .link_lib_modifier("+whole-archive");
+    build
 }
 
 fn compiler() -> cc::Build {
@@ -63,9 +87,39 @@ fn compiler() -> cc::Build {
     build
 }
 
+/// Writes the table of where the fields of the parameter structs lie.
+fn offsets_unit(out: &Path) -> PathBuf {
+    let params = fs::read_to_string("cuda/params.h").expect("params.h is there");
+    let mut rows = Vec::new();
+    let mut inside = None;
+    for line in params.lines() {
+        let code = line.split("//").next().unwrap_or_default().trim();
+        if let Some(name) = code.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) {
+            rows.push(format!("{{\"{name}\", sizeof({name})}},"));
+            inside = Some(name);
+        } else if code == "};" {
+            inside = None;
+        } else if let Some(name) = inside
+            && let Some(field) = code.strip_suffix(';').and_then(|code| code.split(' ').next_back())
+        {
+            rows.push(format!("{{\"{name}.{field}\", offsetof({name}, {field})}},"));
+        }
+    }
+    let path = out.join("params_offsets.cpp");
+    let source = format!(
+        "#include <cstddef>\n#include <emulator.h>\n#include <offsets.h>\n\
+         namespace {{\n#include <params.h>\n}}\n\
+         const emu::Offset emu::OFFSETS[] = {{\n{}\n{{nullptr, 0}}}};\n",
+        rows.join("\n")
+    );
+    fs::write(&path, source).expect("the build's folder can be written to");
+    path
+}
+
 /// Writes the translation units of the kernel files.
 fn kernel_units(out: &Path) -> Vec<PathBuf> {
     let mut units = Vec::new();
+    units.extend(PLANTED_FILES.iter().map(|file| kernel_unit(out, file, file, "")));
     for (file, constant) in KERNEL_FILES {
         let Some((constant, values)) = constant else {
             units.push(kernel_unit(out, file, file, ""));
@@ -82,7 +136,7 @@ fn kernel_units(out: &Path) -> Vec<PathBuf> {
 
 /// Writes the translation unit of a file with a constant.
 fn kernel_unit(out: &Path, file: &str, title: &str, define: &str) -> PathBuf {
-    let path = out.join(format!("{}.cpp", title.replace([' ', '='], "_")));
+    let path = out.join(format!("{}.cpp", title.replace([' ', '=', '/'], "_")));
     fs::write(&path, unit(file, title, define)).expect("the build's folder can be written to");
     path
 }
@@ -90,7 +144,7 @@ fn kernel_unit(out: &Path, file: &str, title: &str, define: &str) -> PathBuf {
 /// All of a kernel file is in a namespace without a name: other files use the same names.
 fn unit(file: &str, title: &str, define: &str) -> String {
     format!(
-        "#define FILE_TITLE \"{title}\"\n#define IS_STRICT false\n{define}\
+        "#define FILE_TITLE \"{title}\"\n{define}\
          #include <emulator.h>\nnamespace {{\n#include <{file}>\n}}\n"
     )
 }

@@ -2,11 +2,19 @@
 
 #include <cstring>
 
+#include "cta.h"
+
 namespace emu {
 
 constexpr u32 WORD_BYTES = 16;
 
-void Copies::start(Copy copy) {
+void Copies::start(Copy copy, Place place) {
+    if (Shadow* shadow = cta->strict()) {
+        size_t offset = copy.to - cta->shared_base();
+        bool is_right = shadow->start_copy(offset, WORD_BYTES, thread->thread_idx.x);
+        if (!is_right) cta->fault(place, shadow->problem);
+        if (copy.num_bytes != 0) cta->check_access(copy.from, WORD_BYTES, Access::READ, place);
+    }
     memset(copy.to, 0xff, WORD_BYTES);
     pending.push_back(copy);
 }
@@ -18,6 +26,10 @@ void Copies::wait(size_t num_pending) {
     for (size_t i = 0; i < end; ++i) {
         memset(pending[i].to, 0, WORD_BYTES);
         memcpy(pending[i].to, pending[i].from, pending[i].num_bytes);
+        if (Shadow* shadow = cta->strict()) {
+            size_t offset = pending[i].to - cta->shared_base();
+            shadow->finish_copy(offset, WORD_BYTES, thread->thread_idx.x);
+        }
     }
     pending.erase(pending.begin(), pending.begin() + end);
     group_ends.erase(group_ends.begin(), group_ends.begin() + num_ended);

@@ -14,13 +14,14 @@ namespace emu {
 struct Copy {
     u8* to;
     const u8* from;
+    // Of the 16; the rest is zero.
     u32 num_bytes;
 };
 
 // The copies of one thread.
 class Copies {
   public:
-    void start(Copy copy);
+    void start(Copy copy, Place place);
     // Closes a group.
     void commit() { group_ends.push_back(pending.size()); }
     // Ends all groups but the newest `num_pending`.

@@ -9,12 +9,12 @@ namespace emu {
 __thread Cta* cta = nullptr;
 __thread Thread* thread = nullptr;
 
-// What a CTA may have on Hopper, and what arrays of a fixed size may take of it.
-constexpr size_t MAX_SHARED_BYTES = 227 * 1024;
-
-Cta::Cta() : stacks(MAX_THREADS), threads(MAX_THREADS) {
+Cta::Cta()
+    : stacks(MAX_THREADS),
+      threads(MAX_THREADS),
+      shadow(SHARED_ALIGN + MAX_SHARED_BYTES + MAX_GAP_BYTES) {
     // Room to align by hand: a vector gives 16 bytes.
-    shared_buffer.resize(2 * SHARED_ALIGN + MAX_SHARED_BYTES);
+    shared_buffer.resize(2 * SHARED_ALIGN + MAX_SHARED_BYTES + MAX_GAP_BYTES);
     auto begin = reinterpret_cast<uintptr_t>(shared_buffer.data());
     shared = reinterpret_cast<u8*>((begin + 2 * SHARED_ALIGN - 1) / SHARED_ALIGN * SHARED_ALIGN);
 }
@@ -32,14 +32,15 @@ bool Cta::run(const Launch& new_launch, u64 new_cta_idx, Fault& fault) {
 
 void Cta::begin(const Launch& new_launch, u64 new_cta_idx) {
     launch = &new_launch;
+    cta_idx = new_cta_idx;
     num_threads = launch->num_threads;
     num_warps = num_threads / WARP_LEN;
     num_exited = 0;
     has_failed = false;
     grid_dim = Index{launch->grid[0], launch->grid[1], launch->grid[2]};
     block_dim = Index{num_threads, 1, 1};
-    u64 row = new_cta_idx / grid_dim.x;
-    block_idx = Index{u32(new_cta_idx % grid_dim.x), u32(row % grid_dim.y), u32(row / grid_dim.y)};
+    u64 row = cta_idx / grid_dim.x;
+    block_idx = Index{u32(cta_idx % grid_dim.x), u32(row % grid_dim.y), u32(row / grid_dim.y)};
     for (u32 i = 0; i < num_threads; ++i) {
         Thread& t = threads[i];
         prepare(t.context, stacks.stack(i), Stacks::NUM_BYTES, thread_entry);
@@ -58,9 +59,19 @@ void Cta::begin(const Launch& new_launch, u64 new_cta_idx) {
     for (Barrier& barrier : barriers) barrier.waiting.clear();
     for (u32 i = 0; i < num_threads / WARPGROUP_LEN; ++i) warpgroups[i].forget();
     mbarriers.forget();
-    memset(shared, 0xff, launch->shared_bytes);
-    shared_used = launch->shared_bytes;
+    if (strict()) shadow.begin(num_threads);
     shared_arrays.clear();
+    shared_bytes = 0;
+    shared_used = 0;
+    add_shared(launch->shared_bytes);
+}
+
+// Poisons what the next array has, and a gap comes behind it.
+void Cta::add_shared(size_t num_bytes) {
+    memset(shared + shared_used, 0xff, num_bytes);
+    if (strict()) shadow.add(SHARED_ALIGN + shared_used, num_bytes);
+    shared_bytes += num_bytes;
+    shared_used += (num_bytes + GAP_BYTES + ARRAY_ALIGN - 1) / ARRAY_ALIGN * ARRAY_ALIGN;
 }
 
 void Cta::thread_entry() {
@@ -140,6 +151,11 @@ void Cta::barrier(u32 id, u32 num_expected, Place place) {
     }
     barrier.waiting.push_back(thread->thread_idx.x);
     if (barrier.waiting.size() < num_expected) return wait_for_others(place);
+    if (strict() && num_expected == num_threads) {
+        shadow.clocks.meet_all();
+    } else if (strict()) {
+        shadow.clocks.meet(barrier.waiting.data(), num_expected);
+    }
     for (u32 waiting : barrier.waiting) wake(waiting);
     barrier.waiting.clear();
 }
@@ -148,33 +164,50 @@ void* Cta::shared_array(const void* key, size_t num_bytes, Place place) {
     for (const SharedArray& array : shared_arrays) {
         if (array.key == key) return array.at;
     }
-    shared_used = (shared_used + ARRAY_ALIGN - 1) / ARRAY_ALIGN * ARRAY_ALIGN;
+    bool has_room = shared_bytes + num_bytes <= MAX_SHARED_BYTES &&
+                    shared_used + num_bytes + GAP_BYTES <= MAX_SHARED_BYTES + MAX_GAP_BYTES;
+    if (!has_room) fault(place, "more shared memory than a CTA may have");
     u8* at = shared + shared_used;
-    shared_used += num_bytes;
-    if (shared_used > MAX_SHARED_BYTES) fault(place, "more shared memory than a CTA may have");
-    memset(at, 0xff, num_bytes);
+    add_shared(num_bytes);
     shared_arrays.push_back(SharedArray{key, at});
     return at;
 }
 
 void Cta::check_shared(const u8* at, size_t num_bytes, Place place) {
-    if (at < shared || at + num_bytes > shared + shared_used) {
+    if (at < shared || at + num_bytes > shared + shared_used - GAP_BYTES) {
         fault(place, "outside of the CTA's shared memory");
     }
 }
 
-// --- faults ------------------------------------------------------------------------------------
-
-static std::string text(Place place) {
-    const char* slash = strrchr(place.file, '/');
-    std::string file = slash ? slash + 1 : place.file;
-    return place.line == 0 ? file : file + ":" + std::to_string(place.line);
+void Cta::order_warp() {
+    if (!strict()) return;
+    u32 lanes[WARP_LEN], first = thread->thread_idx.x - thread->lane;
+    for (u32 lane = 0; lane < WARP_LEN; ++lane) lanes[lane] = first + lane;
+    shadow.clocks.meet(lanes, WARP_LEN);
 }
 
+// --- faults ------------------------------------------------------------------------------------
+
+static const char* base_name(const char* file) {
+    const char* slash = strrchr(file, '/');
+    return slash ? slash + 1 : file;
+}
+
+static std::string text(Place place) {
+    return place.line == 0 ? place.file
+                           : std::string(base_name(place.file)) + ":" + std::to_string(place.line);
+}
+
+void Cta::fault(Place place, const std::string& what) { fail(place, 0, what); }
+
 // The other threads are left where they are: their stacks hold nothing that has to be given back.
-void Cta::fault(Place place, const std::string& what) {
-    snprintf(found.place, sizeof found.place, "%s, CTA (%u, %u, %u), thread %u",
-             text(place).c_str(), block_idx.x, block_idx.y, block_idx.z, thread->thread_idx.x);
+void Cta::fail(Place place, u64 pc, const std::string& what) {
+    found = Fault{};
+    found.pc = pc;
+    found.line = place.line;
+    found.cta[0] = block_idx.x, found.cta[1] = block_idx.y, found.cta[2] = block_idx.z;
+    found.thread = thread->thread_idx.x;
+    snprintf(found.file, sizeof found.file, "%s", place.file ? base_name(place.file) : "");
     snprintf(found.what, sizeof found.what, "%s", what.c_str());
     has_failed = true;
     resume(thread->context, outside);
@@ -193,10 +226,12 @@ void Cta::diverged(Place place, Place other) {
 
 void Cta::deadlock() {
     std::map<std::string, u32> waiting;
-    for (u32 i = 0; i < num_threads; ++i) {
-        const Thread& t = threads[i];
-        bool has_exited = t.warp->exited >> t.lane & 1;
-        if (!has_exited) ++waiting[text(t.place)];
+    for (u32 i = num_threads; i-- > 0;) {
+        Thread& t = threads[i];
+        if (t.warp->exited >> t.lane & 1) continue;
+        ++waiting[text(t.place)];
+        // The first of them is who the fault is reported of.
+        thread = &t;
     }
     std::string what = "no thread can go on:";
     for (const auto& [place, num] : waiting) {

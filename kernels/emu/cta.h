@@ -15,6 +15,7 @@
 #include "launch.h"
 #include "mbarrier.h"
 #include "place.h"
+#include "shadow.h"
 #include "warpgroup.h"
 
 namespace emu {
@@ -57,6 +58,9 @@ struct Barrier {
     std::vector<u32> waiting;
 };
 
+// What an access to memory does; UPDATE is an atomic.
+enum class Access { READ, WRITE, UPDATE };
+
 // An array in shared memory, by the address of its declaration's key.
 struct SharedArray {
     const void* key;
@@ -94,6 +98,16 @@ class Cta {
     Warpgroup& warpgroup() { return warpgroups[thread->thread_idx.x / WARPGROUP_LEN]; }
     [[noreturn]] void fault(Place place, const std::string& what);
 
+    // The shadow of shared memory; null in the normal build.
+    Shadow* strict() { return launch->kernel->is_strict ? &shadow : nullptr; }
+    // Is this access of the running thread right? Always, in the normal build.
+    void check_access(const void* at, size_t num_bytes, Access access, Place place) {
+        if (strict()) check_strictly(at, num_bytes, access, place);
+    }
+    void check_access_at(const void* at, size_t num_bytes, bool is_write, u64 pc);
+    // Orders what the threads of the running thread's warp do.
+    void order_warp();
+
     Mbarriers mbarriers;
 
     Index block_idx;
@@ -103,7 +117,17 @@ class Cta {
   private:
     static constexpr size_t SHARED_ALIGN = 1024;
     static constexpr size_t ARRAY_ALIGN = 16;
+    // Between arrays: what runs over one doesn't fall into the next.
+    static constexpr size_t GAP_BYTES = 64;
+    // What a CTA may have on Hopper.
+    static constexpr size_t MAX_SHARED_BYTES = 227 * 1024;
+    static constexpr size_t MAX_GAP_BYTES = 16 * 1024;
 
+    void check_strictly(const void* at, size_t num_bytes, Access access, Place place);
+    bool find_problem(const void* at, size_t num_bytes, Access access, std::string& problem);
+    u8* shared_end() { return shared + MAX_SHARED_BYTES + MAX_GAP_BYTES; }
+    [[noreturn]] void fail(Place place, u64 pc, const std::string& what);
+    void add_shared(size_t num_bytes);
     static void thread_entry();
     void begin(const Launch& launch, u64 cta_idx);
     inline void switch_to_next();
@@ -131,7 +155,10 @@ class Cta {
     Warpgroup warpgroups[MAX_THREADS / WARPGROUP_LEN];
     std::vector<u8> shared_buffer;
     u8* shared;
+    // Bytes that arrays have, and where the next one may begin.
+    size_t shared_bytes = 0;
     size_t shared_used = 0;
+    Shadow shadow;
     std::vector<SharedArray> shared_arrays;
 };
 

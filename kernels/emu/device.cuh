@@ -96,42 +96,45 @@ inline bool __all_sync(u32 lanes, bool flag, Place place = Place::here()) {
 
 // --- atomics: other CTAs run on other processors -------------------------------------------------
 
-// *at = update(*at) in one piece; what it was before.
+// *at = update(*at) in one piece; what it was before. Of types of 4 or 8 bytes.
 template <class T, class Update>
-T emu_atomic(T* at, Update update) {
-    T old, updated;
-    __atomic_load(at, &old, __ATOMIC_SEQ_CST);
+T emu_atomic(T* at, Update update, Place place) {
+    using Bits = typename ::emu::Bits<sizeof(T)>::Type;
+    auto* bits_at = reinterpret_cast<Bits*>(at);
+    Bits old_bits = ::emu::atomic_load(bits_at, place), bits;
+    T old;
     do {
-        updated = update(old);
-    } while (!__atomic_compare_exchange(at, &old, &updated, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST));
+        memcpy(&old, &old_bits, sizeof old);
+        T updated = update(old);
+        memcpy(&bits, &updated, sizeof bits);
+    } while (!::emu::atomic_replace(bits_at, old_bits, bits));
     return old;
 }
 template <class T>
-T atomicAdd(T* at, T x) {
-    return emu_atomic(at, [x](T old) { return old + x; });
+T atomicAdd(T* at, T x, Place place = Place::here()) {
+    return emu_atomic(at, [x](T old) { return old + x; }, place);
 }
 template <class T>
-T atomicMax(T* at, T x) {
-    return emu_atomic(at, [x](T old) { return old < x ? x : old; });
+T atomicMax(T* at, T x, Place place = Place::here()) {
+    return emu_atomic(at, [x](T old) { return old < x ? x : old; }, place);
 }
 template <class T>
-T atomicMin(T* at, T x) {
-    return emu_atomic(at, [x](T old) { return x < old ? x : old; });
+T atomicMin(T* at, T x, Place place = Place::here()) {
+    return emu_atomic(at, [x](T old) { return x < old ? x : old; }, place);
 }
 template <class T>
-T atomicOr(T* at, T x) {
-    return emu_atomic(at, [x](T old) { return old | x; });
+T atomicOr(T* at, T x, Place place = Place::here()) {
+    return emu_atomic(at, [x](T old) { return old | x; }, place);
 }
 template <class T>
-T atomicExch(T* at, T x) {
-    return emu_atomic(at, [x](T) { return x; });
+T atomicExch(T* at, T x, Place place = Place::here()) {
+    return emu_atomic(at, [x](T) { return x; }, place);
 }
 template <class T>
-T atomicCAS(T* at, T expected, T x) {
-    return emu_atomic(at, [=](T old) { return old == expected ? x : old; });
+T atomicCAS(T* at, T expected, T x, Place place = Place::here()) {
+    return emu_atomic(at, [=](T old) { return old == expected ? x : old; }, place);
 }
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+inline void __threadfence() { ::emu::thread_fence(); }
 
 // --- numbers -------------------------------------------------------------------------------------
 

@@ -33,10 +33,31 @@ void start_copy(void* shared, const void* global, u32 num_bytes, Place place) {
     check_aligned(shared, 16, place);
     check_aligned(global, 16, place);
     if (num_bytes != 0 && num_bytes != 16) cta->fault(place, "a copy of neither 0 nor 16 bytes");
-    thread->copies.start(Copy{static_cast<u8*>(shared), static_cast<const u8*>(global), num_bytes});
+    Copy copy{static_cast<u8*>(shared), static_cast<const u8*>(global), num_bytes};
+    thread->copies.start(copy, place);
 }
 void commit_copies() { thread->copies.commit(); }
 void wait_for_copies(u32 num_pending) { thread->copies.wait(num_pending); }
+
+// --- atomics -----------------------------------------------------------------------------------
+
+u32 atomic_load(u32* at, Place place) {
+    check_aligned(at, sizeof *at, place);
+    cta->check_access(at, sizeof *at, Access::UPDATE, place);
+    return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+}
+u64 atomic_load(u64* at, Place place) {
+    check_aligned(at, sizeof *at, place);
+    cta->check_access(at, sizeof *at, Access::UPDATE, place);
+    return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+}
+bool atomic_replace(u32* at, u32& old, u32 updated) {
+    return __atomic_compare_exchange_n(at, &old, updated, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+bool atomic_replace(u64* at, u64& old, u64 updated) {
+    return __atomic_compare_exchange_n(at, &old, updated, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+void thread_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 // --- Hopper ------------------------------------------------------------------------------------
 

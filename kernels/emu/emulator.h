@@ -38,6 +38,25 @@ void start_copy(void* shared, const void* global, u32 num_bytes, Place place);
 void commit_copies();
 void wait_for_copies(u32 num_pending);
 
+// The unsigned type of so many bytes.
+template <size_t NUM_BYTES>
+struct Bits;
+template <>
+struct Bits<4> {
+    using Type = u32;
+};
+template <>
+struct Bits<8> {
+    using Type = u64;
+};
+
+u32 atomic_load(u32* at, Place place);
+u64 atomic_load(u64* at, Place place);
+// *at = updated if it is `old`; else false, and `old` is what it is.
+bool atomic_replace(u32* at, u32& old, u32 updated);
+bool atomic_replace(u64* at, u64& old, u64 updated);
+void thread_fence();
+
 void mbarrier_init(u64* barrier, u32 num_arrivals, Place place);
 void mbarrier_init_fence();
 // An arrival, and `num_bytes` that have to come by TMA.

@@ -18,6 +18,8 @@ struct KernelEntry {
     u32 num_params;
 };
 
+class Memory;
+
 // Everything that the CTAs of a launch have in common.
 struct Launch {
     const KernelEntry* kernel;
@@ -25,12 +27,20 @@ struct Launch {
     u32 grid[3];
     u32 num_threads;
     u32 shared_bytes;
+    // The device's memory, and the launch's number on it: what the strict build looks at.
+    Memory* memory;
+    u64 number;
 };
 
-// What a kernel did wrong, as two texts that end in 0.
+// What a kernel did wrong, and where: a line, or the address of the instruction behind it. Both texts
+// end in 0.
 struct Fault {
-    char place[160];
-    char what[352];
+    u64 pc;
+    u32 line;
+    u32 cta[3];
+    u32 thread;
+    char file[128];
+    char what[512];
 };
 
 // Adds a kernel to the table; done before main() for every KERNEL_EXPORT.

@@ -22,7 +22,8 @@ void Mbarriers::init(const u64* at, u32 num_expected, Place place) {
     }
     check_aligned(at, sizeof(u64), place);
     if (num_expected == 0) cta->fault(place, "an mbarrier of no arrivals");
-    barriers.push_back(Mbarrier{at, num_expected, num_expected, 0, 0, false, {}});
+    if (barriers.size() == MAX_MBARRIERS) cta->fault(place, "more mbarriers than are provided for");
+    barriers.push_back(Mbarrier{at, num_expected, num_expected, 0, 0, false, {}, {}, {}});
 }
 
 void Mbarriers::fence() {
@@ -39,6 +40,7 @@ Mbarrier& Mbarriers::find(const u64* at, Place place) {
 void Mbarriers::end_phase_if_complete(Mbarrier& barrier) {
     if (barrier.num_pending != 0 || barrier.pending_bytes != 0) return;
     barrier.parity ^= 1;
+    barrier.seen_by_ended = barrier.seen_by_present;
     barrier.num_pending = barrier.num_expected;
     for (u32 waiting : barrier.waiting) cta->wake(waiting);
     barrier.waiting.clear();
@@ -49,6 +51,9 @@ void Mbarriers::arrive(const u64* at, u32 num_bytes, Place place) {
     if (barrier.num_pending == 0) cta->fault(place, "more arrivals than the mbarrier expects");
     --barrier.num_pending;
     barrier.pending_bytes += num_bytes;
+    if (Shadow* shadow = cta->strict()) {
+        shadow->clocks.release(FIRST_THREAD + thread->thread_idx.x, barrier.seen_by_present);
+    }
     end_phase_if_complete(barrier);
 }
 
@@ -60,19 +65,43 @@ void Mbarriers::wait(const u64* at, u32 parity, Place place) {
         find(at, place).waiting.push_back(thread->thread_idx.x);
         cta->wait_for_others(place);
     }
+    if (Shadow* shadow = cta->strict()) {
+        u32 actor = FIRST_THREAD + thread->thread_idx.x;
+        shadow->clocks.acquire(actor, find(at, place).seen_by_ended);
+    }
 }
 
 // --- TMA -------------------------------------------------------------------------------------
 
-void Mbarriers::start_copy(const TensorCopy& copy) {
+// What a copy reads must be there.
+static void check_source(const TensorCopy& copy) {
+    const TensorWords& tensor = copy.tensor;
+    if (copy.x >= tensor.num_cols) return;
+    u64 num_cols = tensor.num_cols - copy.x < BOX_COLS ? tensor.num_cols - copy.x : BOX_COLS;
+    for (u64 y = copy.y; y < tensor.num_rows && y < copy.y + tensor.box_rows; ++y) {
+        const u16* row = tensor.base + y * tensor.num_cols + copy.x;
+        cta->check_access(row, num_cols * sizeof(u16), Access::READ, copy.place);
+    }
+}
+
+void Mbarriers::start_copy(TensorCopy copy) {
     const TensorWords& tensor = copy.tensor;
     if (tensor.magic != TENSOR_MAGIC) cta->fault(copy.place, "no tensor map");
     check_aligned(copy.to, 1024, copy.place);
-    if (!find(copy.barrier, copy.place).is_fenced) {
+    const Mbarrier& barrier = find(copy.barrier, copy.place);
+    if (!barrier.is_fenced) {
         cta->fault(copy.place, "TMA counts for an mbarrier without an mbarrier_init_fence");
     }
-    cta->check_shared(copy.to, tensor.box_rows * BOX_ROW_BYTES, copy.place);
-    memset(copy.to, 0xff, tensor.box_rows * BOX_ROW_BYTES);
+    size_t num_bytes = tensor.box_rows * BOX_ROW_BYTES;
+    cta->check_shared(copy.to, num_bytes, copy.place);
+    memset(copy.to, 0xff, num_bytes);
+    if (Shadow* shadow = cta->strict()) {
+        size_t offset = copy.to - cta->shared_base();
+        u32 idx = thread->thread_idx.x;
+        bool is_right = shadow->start_tma(offset, num_bytes, idx, actor(barrier), copy.clock);
+        if (!is_right) cta->fault(copy.place, shadow->problem);
+        check_source(copy);
+    }
     copies.push_back(copy);
 }
 
@@ -97,7 +126,13 @@ bool Mbarriers::finish_oldest_copy() {
     copies.pop_front();
     for (u32 row = 0; row < copy.tensor.box_rows; ++row) copy_box_row(copy, row);
     Mbarrier& barrier = find(copy.barrier, copy.place);
-    barrier.pending_bytes -= copy.tensor.box_rows * BOX_ROW_BYTES;
+    size_t num_bytes = copy.tensor.box_rows * BOX_ROW_BYTES;
+    barrier.pending_bytes -= num_bytes;
+    if (Shadow* shadow = cta->strict()) {
+        shadow->finish_tma(copy.to - cta->shared_base(), num_bytes);
+        barrier.seen_by_present.resize(MAX_ACTORS);
+        barrier.seen_by_present[actor(barrier)] = copy.clock;
+    }
     end_phase_if_complete(barrier);
     return true;
 }

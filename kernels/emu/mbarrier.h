@@ -8,6 +8,7 @@
 #include <deque>
 #include <vector>
 
+#include "clocks.h"
 #include "emulator.h"
 
 namespace emu {
@@ -23,6 +24,9 @@ struct Mbarrier {
     // Whether TMA sees it.
     bool is_fenced;
     std::vector<u32> waiting;
+    // What those that arrived had seen: in the present phase, and in those that ended.
+    Clocks::Seen seen_by_present;
+    Clocks::Seen seen_by_ended;
 };
 
 // A tensor map as `encode` of emulator/mod.rs makes it, and as ptx.cuh's TensorMap carries it.
@@ -40,6 +44,8 @@ struct TensorCopy {
     u32 x, y;
     const u64* barrier;
     Place place;
+    // The moment of the copy, of the mbarrier's actor.
+    u32 clock = 0;
 };
 
 // Those of a CTA.
@@ -51,7 +57,7 @@ class Mbarriers {
     void arrive(const u64* at, u32 num_bytes, Place place);
     void wait(const u64* at, u32 parity, Place place);
 
-    void start_copy(const TensorCopy& copy);
+    void start_copy(TensorCopy copy);
     // Does the oldest copy; false if there is none.
     bool finish_oldest_copy();
     const std::deque<TensorCopy>& pending_copies() const { return copies; }
@@ -59,6 +65,7 @@ class Mbarriers {
   private:
     Mbarrier& find(const u64* at, Place place);
     void end_phase_if_complete(Mbarrier& barrier);
+    u32 actor(const Mbarrier& barrier) const { return u32(&barrier - barriers.data()); }
 
     std::vector<Mbarrier> barriers;
     std::deque<TensorCopy> copies;

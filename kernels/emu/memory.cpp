@@ -15,11 +15,12 @@ constexpr size_t STEP_BYTES = size_t(1) << 24;
 
 static size_t round_up(size_t num, size_t unit) { return (num + unit - 1) / unit * unit; }
 
-Memory::Memory() {
+Memory::Memory(bool is_strict) {
     void* mapped = mmap(nullptr, RESERVED_BYTES, PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();
     base = static_cast<u8*>(mapped);
+    if (is_strict) own_shadow = std::make_unique<GlobalShadow>(RESERVED_BYTES);
 }
 
 Memory::~Memory() { munmap(base, RESERVED_BYTES); }
@@ -35,6 +36,7 @@ u8* Memory::allocate(size_t num_bytes) {
     u8* at = base + used;
     used = end;
     memset(at, 0xff, num_bytes);
+    if (own_shadow) own_shadow->set(offset(at), num_bytes, GlobalShadow::UNWRITTEN);
     return at;
 }
 
@@ -54,17 +56,28 @@ static void clear_range(u8* at, size_t num_bytes) {
     memset(at, 0, end - at);
 }
 
-void Memory::free(u8* at, size_t num_bytes) { clear_range(at, num_bytes); }
+void Memory::free(u8* at, size_t num_bytes) {
+    clear_range(at, num_bytes);
+    if (own_shadow) own_shadow->set(offset(at), num_bytes, GlobalShadow::ABSENT);
+}
 
-void Memory::clear(u8* at, size_t num_bytes) { clear_range(at, num_bytes); }
+void Memory::clear(u8* at, size_t num_bytes) {
+    clear_range(at, num_bytes);
+    if (own_shadow) own_shadow->set(offset(at), num_bytes, GlobalShadow::WRITTEN);
+}
+
+void Memory::upload(u8* to, const u8* from, size_t num_bytes) {
+    memcpy(to, from, num_bytes);
+    if (own_shadow) own_shadow->set(offset(to), num_bytes, GlobalShadow::WRITTEN);
+}
 
 }  // namespace emu
 
 extern "C" {
 
-emu::Memory* emu_new_memory() {
+emu::Memory* emu_new_memory(bool is_strict) {
     try {
-        return new emu::Memory();
+        return new emu::Memory(is_strict);
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
@@ -72,6 +85,9 @@ emu::Memory* emu_new_memory() {
 void emu_drop_memory(emu::Memory* memory) { delete memory; }
 u8* emu_allocate(emu::Memory* memory, size_t num_bytes) { return memory->allocate(num_bytes); }
 void emu_free(emu::Memory* memory, u8* at, size_t num_bytes) { memory->free(at, num_bytes); }
+void emu_upload(emu::Memory* memory, u8* to, const u8* from, size_t num_bytes) {
+    memory->upload(to, from, num_bytes);
+}
 void emu_clear(emu::Memory* memory, u8* at, size_t num_bytes) { memory->clear(at, num_bytes); }
 
 }

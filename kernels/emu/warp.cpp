@@ -7,7 +7,7 @@
 namespace emu {
 
 void sync_warp(Place place) {
-    cta->meet([](void* const*) {}, nullptr, place);
+    cta->meet([](void* const*) { cta->order_warp(); }, nullptr, place);
 }
 
 // --- shuffles and votes ------------------------------------------------------------------------
@@ -50,6 +50,8 @@ u32 ballot(bool flag, Place place) {
 
 // --- ldmatrix ----------------------------------------------------------------------------------
 
+constexpr u32 ROW_BYTES = 16;
+
 struct Rows {
     u32* r;
     const u8* row;
@@ -74,6 +76,10 @@ static u32 matrix_pair(void* const* operands, u32 first, u32 lane) {
 template <u32 NUM, bool IS_TRANS>
 static void load_matrices(u32 (&r)[NUM], const void* shared_row, Place place) {
     Rows mine{r, static_cast<const u8*>(shared_row)};
+    if (thread->lane < 8 * NUM) {
+        check_aligned(shared_row, ROW_BYTES, place);
+        cta->check_access(shared_row, ROW_BYTES, Access::READ, place);
+    }
     auto all = [](void* const* operands) {
         for (u32 lane = 0; lane < WARP_LEN; ++lane) {
             u32* to = static_cast<const Rows*>(operands[lane])->r;

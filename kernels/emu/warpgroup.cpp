@@ -8,6 +8,7 @@ namespace emu {
 
 constexpr u32 NUM_ROWS = 64;
 constexpr u32 K = 16;
+constexpr u32 CHUNK_BYTES = 16;
 constexpr u32 POISON = 0xffffffffu;
 
 void Warpgroup::forget() {
@@ -86,7 +87,7 @@ void Warpgroup::issue(u32 thread_idx, float* d, u32 num_cols, u64 a, u64 b, Plac
     Member& self = threads[thread_idx];
     size_t idx = self.num_issued - num_finished;
     if (idx == products.size()) {
-        products.push_back(GroupProduct{a, b, nullptr, self.num_groups, 0, place});
+        products.push_back(GroupProduct{a, b, nullptr, self.num_groups, 0, place, 0});
     }
     GroupProduct& product = products[idx];
     if (product.a != a || product.b != b || product.group != self.num_groups) {
@@ -100,6 +101,7 @@ void Warpgroup::issue(u32 thread_idx, float* d, u32 num_cols, u64 a, u64 b, Plac
     }
     ++product.d->num_pending[thread_idx];
     ++product.num_threads;
+    if (product.num_threads == WARPGROUP_LEN) note_operands(product);
     ++self.num_issued;
     ++self.num_uncommitted;
 }
@@ -130,9 +132,11 @@ void Warpgroup::wait(u32 thread_idx, u32 num_pending, Place place) {
 
 // --- the product ---------------------------------------------------------------------------------
 
-// Reads `num_rows` rows of 16 elements of the tile that a descriptor of wgmma_descriptor describes.
-// The chunks of 16 bytes are exchanged as the address of their row says.
-static void read_tile(u64 descriptor, u32 num_rows, float* out, Place place) {
+// Calls visit(row, chunk, where it lies) for the rows of 16 elements, two chunks of 16 bytes, of the tile
+// that a descriptor of wgmma_descriptor describes. The chunks of an atom are exchanged as the address
+// of their row says.
+template <class Visit>
+static void visit_tile(u64 descriptor, u32 num_rows, Place place, Visit visit) {
     constexpr u64 ADDRESS = 0x3fff;
     constexpr u64 KIND = 1ull << 16 | u64(1024 >> 4) << 32 | 1ull << 62;
     if ((descriptor & ~ADDRESS) != KIND) cta->fault(place, "no descriptor of wgmma_descriptor");
@@ -141,15 +145,37 @@ static void read_tile(u64 descriptor, u32 num_rows, float* out, Place place) {
     cta->check_shared(base + begin, (num_rows - 1) * 128 + K * sizeof(u16), place);
     for (u32 row = 0; row < num_rows; ++row) {
         for (u32 chunk = 0; chunk < 2; ++chunk) {
-            u32 address = begin + row * 128 + chunk * 16;
-            u16 values[8];
-            memcpy(values, base + (address ^ (address >> 7 & 7) << 4), sizeof values);
-            for (u32 i = 0; i < 8; ++i) {
-                u32 bits = u32(values[i]) << 16;
-                memcpy(&out[row * K + chunk * 8 + i], &bits, sizeof bits);
-            }
+            u32 address = begin + row * 128 + chunk * CHUNK_BYTES;
+            visit(row, chunk, base + (address ^ (address >> 7 & 7) << 4));
         }
     }
+}
+
+static void read_tile(u64 descriptor, u32 num_rows, float* out, Place place) {
+    visit_tile(descriptor, num_rows, place, [&](u32 row, u32 chunk, const u8* at) {
+        u16 values[CHUNK_BYTES / sizeof(u16)];
+        memcpy(values, at, sizeof values);
+        for (u32 i = 0; i < 8; ++i) {
+            u32 bits = u32(values[i]) << 16;
+            memcpy(&out[row * K + chunk * 8 + i], &bits, sizeof bits);
+        }
+    });
+}
+
+// Tells the shadow that the warpgroup reads its operands from now on.
+void Warpgroup::note_operands(GroupProduct& product) {
+    Shadow* shadow = cta->strict();
+    if (shadow == nullptr) return;
+    u32 idx = thread->thread_idx.x, group = idx / WARPGROUP_LEN;
+    auto note = [&](u32, u32, const u8* at) {
+        size_t offset = at - cta->shared_base();
+        bool is_right = shadow->read_by_wgmma(offset, CHUNK_BYTES, idx, group);
+        if (!is_right) cta->fault(product.place, shadow->problem);
+    };
+    shadow->clocks.tick(FIRST_WARPGROUP + group);
+    product.clock = shadow->clocks.now(FIRST_WARPGROUP + group);
+    visit_tile(product.a, NUM_ROWS, product.place, note);
+    visit_tile(product.b, product.d->num_cols, product.place, note);
 }
 
 // Each output is summed over ascending k, as by mma_m16n8k16.
@@ -181,6 +207,12 @@ void Warpgroup::finish(u32 num_groups, Place place) {
         multiply(product);
         for (u32& num_pending : product.d->num_pending) --num_pending;
         Accumulator& d = *product.d;
+        if (Shadow* shadow = cta->strict()) {
+            u32 group = thread->thread_idx.x / WARPGROUP_LEN;
+            for (u32 idx : waiting) {
+                shadow->clocks.acquire_one(FIRST_THREAD + idx, FIRST_WARPGROUP + group, product.clock);
+            }
+        }
         products.pop_front();
         ++num_finished;
         if (d.num_pending[0] == 0) deliver(d);

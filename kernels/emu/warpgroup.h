@@ -32,6 +32,8 @@ struct GroupProduct {
     // The threads that issued it so far.
     u32 num_threads;
     Place place;
+    // The moment at which its operands were read, of the warpgroup's actor.
+    u32 clock;
 };
 
 class Warpgroup {
@@ -54,6 +56,7 @@ class Warpgroup {
 
     Accumulator& accumulator(const GroupProduct& product, u32 thread_idx, float* d, u32 num_cols);
     void enter_registers(Accumulator& d, u32 thread_idx, Place place);
+    void note_operands(GroupProduct& product);
     void finish(u32 num_groups, Place place);
     void deliver(Accumulator& d);
 

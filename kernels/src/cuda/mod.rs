@@ -5,6 +5,8 @@
 mod backend;
 mod cache;
 mod graphs;
+#[cfg(test)]
+mod layouts;
 mod memory;
 mod operations;
 mod pass;

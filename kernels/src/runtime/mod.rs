@@ -23,6 +23,8 @@ pub use buffer::Buffer;
 pub use cubin_cache::CubinCache;
 pub use driver::{Driver, DriverOptions};
 pub use emulator::Emulator;
+#[cfg(test)]
+pub(crate) use emulator::offset;
 pub use error::DeviceError;
 pub use nvrtc::Nvrtc;
 pub use source::{Constant, KernelFile};

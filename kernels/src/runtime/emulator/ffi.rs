@@ -4,6 +4,8 @@
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::NonNull;
 
+use bytemuck::{Pod, Zeroable};
+
 use super::super::{Args, LaunchShape};
 
 /// An entry of the table of kernels.
@@ -24,22 +26,35 @@ struct Launch {
     grid: [u32; 3],
     num_threads: u32,
     shared_bytes: u32,
+    memory: *const c_void,
+    number: u64,
 }
 
-// SAFETY: the arguments that `args` points to are only read while a launch runs.
+// SAFETY: the arguments are only read while a launch runs, and the memory's shadow takes many threads.
 unsafe impl Sync for Launch {}
 
-/// What a kernel did wrong, and where.
+/// What a kernel did wrong, and where: a line, or the address of the instruction behind it.
+#[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Fault {
-    place: [u8; 160],
-    what: [u8; 352],
+    /// 0 if the line is known.
+    pub pc: u64,
+    /// Of the file; 0 if only words say where.
+    pub line: u32,
+    /// As x, y, z.
+    pub cta: [u32; 3],
+    /// In the CTA.
+    pub thread: u32,
+    /// Without its folder.
+    file: [u8; 128],
+    what: [u8; 512],
+    padding: [u8; 4],
 }
 
 impl Fault {
-    /// File and line, the CTA and the thread.
-    pub fn place(&self) -> String {
-        text(&self.place)
+    /// The file.
+    pub fn file(&self) -> String {
+        text(&self.file)
     }
 
     /// What it did.
@@ -62,10 +77,13 @@ unsafe extern "C" {
     fn emu_num_params(kernel: KernelEntry) -> u32;
     fn emu_param_bytes(kernel: KernelEntry, param_idx: u32) -> u32;
     fn emu_run_cta(launch: *const Launch, cta_idx: u64, fault: *mut Fault) -> bool;
-    fn emu_new_memory() -> Option<NonNull<c_void>>;
+    #[cfg(test)]
+    fn emu_find_offset(name: *const c_char) -> u32;
+    fn emu_new_memory(is_strict: bool) -> Option<NonNull<c_void>>;
     fn emu_drop_memory(memory: NonNull<c_void>);
     fn emu_allocate(memory: NonNull<c_void>, num_bytes: usize) -> *mut u8;
     fn emu_free(memory: NonNull<c_void>, at: *mut u8, num_bytes: usize);
+    fn emu_upload(memory: NonNull<c_void>, to: *mut u8, from: *const u8, num_bytes: usize);
     fn emu_clear(memory: NonNull<c_void>, at: *mut u8, num_bytes: usize);
 }
 
@@ -94,8 +112,14 @@ pub struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    /// A launch of `kernel`; the arguments have the sizes that it wants.
-    pub fn new(kernel: KernelEntry, shape: LaunchShape, args: &'a mut Args) -> Self {
+    /// A launch of `kernel`, the memory's launch `number`; the arguments have the sizes that it wants.
+    pub fn new(
+        kernel: KernelEntry,
+        shape: LaunchShape,
+        args: &'a mut Args,
+        memory: MemoryRef,
+        number: u64,
+    ) -> Self {
         assert_eq!(kernel.param_sizes(), args.sizes(), "the arguments of a kernel");
         let pointers = args.pointers().as_mut_ptr();
         let launch = Launch {
@@ -104,6 +128,8 @@ impl<'a> Ready<'a> {
             grid: shape.grid,
             num_threads: shape.num_threads,
             shared_bytes: shape.shared_bytes,
+            memory: memory.0.as_ptr(),
+            number,
         };
         Self { launch, _args: args }
     }
@@ -121,13 +147,17 @@ impl<'a> Ready<'a> {
     pub unsafe fn runner(&self) -> impl Fn(u64) -> Result<(), Box<Fault>> + Sync + '_ {
         let launch = &self.launch;
         move |cta_idx| {
-            let mut fault = Box::new(Fault { place: [0; 160], what: [0; 352] });
+            let mut fault = Box::new(Fault::zeroed());
             // SAFETY: the launch is whole, and the caller promised the rest.
             let is_ok = unsafe { emu_run_cta(launch, cta_idx, &raw mut *fault) };
             if is_ok { Ok(()) } else { Err(fault) }
         }
     }
 }
+
+/// The device's memory, as a launch looks at it.
+#[derive(Clone, Copy)]
+pub struct MemoryRef(NonNull<c_void>);
 
 /// The device's memory.
 pub struct Memory(NonNull<c_void>);
@@ -137,9 +167,14 @@ unsafe impl Send for Memory {}
 
 impl Memory {
     /// Memory of which nothing is used; `None` if the system gives no room for it.
-    pub fn new() -> Option<Self> {
+    pub fn new(is_strict: bool) -> Option<Self> {
         // SAFETY: it needs nothing.
-        unsafe { emu_new_memory() }.map(Self)
+        unsafe { emu_new_memory(is_strict) }.map(Self)
+    }
+
+    /// For launches, which must end before the memory does.
+    pub fn for_launches(&self) -> MemoryRef {
+        MemoryRef(self.0)
     }
 
     /// Poisoned bytes, or `None` if no addresses are left.
@@ -158,6 +193,16 @@ impl Memory {
         unsafe { emu_free(self.0, at, num_bytes) }
     }
 
+    /// Copies bytes.
+    ///
+    /// # Safety
+    ///
+    /// As many are allocated.
+    pub unsafe fn upload(&mut self, to: *mut u8, bytes: &[u8]) {
+        // SAFETY: the caller's promise.
+        unsafe { emu_upload(self.0, to, bytes.as_ptr(), bytes.len()) }
+    }
+
     /// Zeroes bytes.
     ///
     /// # Safety
@@ -174,4 +219,14 @@ impl Drop for Memory {
         // SAFETY: nothing uses it any more.
         unsafe { emu_drop_memory(self.0) }
     }
+}
+
+/// The offset of a field of `params.h`, named as `GatherParams.x`, or the size of a struct; `None` if
+/// there is none of this name.
+#[cfg(test)]
+pub fn offset(name: &str) -> Option<usize> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: it is a text that ends in 0.
+    let offset = unsafe { emu_find_offset(name.as_ptr()) };
+    (offset != u32::MAX).then_some(offset as usize)
 }

@@ -18,10 +18,10 @@ impl Memory {
     pub const TOTAL_BYTES: usize = 2 << 30;
 
     /// Memory that nobody holds.
-    pub fn new() -> Result<Self, DeviceError> {
-        let bytes = ffi::Memory::new().ok_or_else(|| DeviceError::Missing {
+    pub fn new(is_strict: bool) -> Result<Self, DeviceError> {
+        let bytes = ffi::Memory::new(is_strict).ok_or_else(|| DeviceError::Missing {
             what: "room for the emulator's memory".to_owned(),
-            looked_for: "256 GiB of addresses, of which little is used; is there a limit to this \
+            looked_for: "256 GiB of addresses, several times that for the strict one, of which little is used; is there a limit to this \
                          process's addresses (ulimit -v)?"
                 .to_owned(),
         })?;
@@ -60,7 +60,7 @@ impl Memory {
     pub fn upload(&mut self, to: DevicePtr, bytes: &[u8]) {
         let to = self.range(to, bytes.len());
         // SAFETY: an allocation holds the range, and nobody else has a Rust reference to it.
-        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        unsafe { self.bytes.upload(to, bytes) };
     }
 
     /// Copies from the device.
@@ -75,6 +75,11 @@ impl Memory {
         let to = self.range(to, num_bytes);
         // SAFETY: likewise.
         unsafe { self.bytes.clear(to, num_bytes) };
+    }
+
+    /// For launches, which must end before the memory does.
+    pub fn for_launches(&self) -> ffi::MemoryRef {
+        self.bytes.for_launches()
     }
 
     /// A range inside of one allocation.

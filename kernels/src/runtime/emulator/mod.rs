@@ -5,6 +5,7 @@
 
 mod ffi;
 mod memory;
+mod place;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,8 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+#[cfg(test)]
+pub use self::ffi::offset;
 use self::ffi::{KernelEntry, Ready};
 use self::memory::Memory;
 use super::{
@@ -40,6 +43,7 @@ struct State {
     captured: Option<Vec<Recorded>>,
     graphs: HashMap<u64, Vec<Recorded>>,
     events: HashMap<u64, Instant>,
+    num_launches: u64,
     /// Of graphs and events.
     num_ids: u64,
 }
@@ -67,13 +71,24 @@ impl State {
 }
 
 impl Emulator {
-    /// An emulator that notices what costs nothing to notice.
+    /// An emulator that notices what costs nothing to notice: what isn't there yet reads as NaNs, and
+    /// barriers that don't fit are faults.
     ///
     /// # Errors
     ///
     /// The system gives no addresses for its memory.
     pub fn new() -> Result<Self, DeviceError> {
         Self::with(false)
+    }
+
+    /// An emulator that looks at every access to memory: it is several times slower, and finds races,
+    /// accesses outside of what is allocated, and reads of what was never written.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no addresses for its memory.
+    pub fn strict() -> Result<Self, DeviceError> {
+        Self::with(true)
     }
 
     fn with(is_strict: bool) -> Result<Self, DeviceError> {
@@ -85,11 +100,12 @@ impl Emulator {
             is_hopper: true,
         };
         let state = State {
-            memory: Memory::new()?,
+            memory: Memory::new(is_strict)?,
             kernels: Vec::new(),
             captured: None,
             graphs: HashMap::new(),
             events: HashMap::new(),
+            num_launches: 0,
             num_ids: 0,
         };
         Ok(Self { info, is_strict, state: Mutex::new(state) })
@@ -119,8 +135,13 @@ impl Emulator {
         shape: LaunchShape,
         args: &mut Args,
     ) -> Result<(), DeviceError> {
-        let loaded = self.state().kernels[kernel.0 as usize].clone();
-        let ready = Ready::new(loaded.entry, shape, args);
+        let (loaded, memory, number) = {
+            let mut state = self.state();
+            state.num_launches += 1;
+            let loaded = state.kernels[kernel.0 as usize].clone();
+            (loaded, state.memory.for_launches(), state.num_launches)
+        };
+        let ready = Ready::new(loaded.entry, shape, args, memory, number);
         // SAFETY: the caller's promise.
         let run_cta = unsafe { ready.runner() };
         let ran = match ready.num_ctas() {
@@ -129,7 +150,7 @@ impl Emulator {
         };
         ran.map_err(|fault| DeviceError::Fault {
             kernel: loaded.title,
-            place: fault.place(),
+            place: place::describe(&fault),
             fault: fault.what(),
         })
     }
@@ -250,7 +271,9 @@ impl Runtime for Emulator {
 }
 
 fn check_shape(shape: LaunchShape) {
-    assert!(shape.grid.iter().all(|num| *num >= 1), "a launch of {:?} CTAs", shape.grid);
+    let [x, y, z] = shape.grid;
+    let is_grid = x.min(y).min(z) >= 1 && y.max(z) <= 65_535;
+    assert!(is_grid, "a launch of {:?} CTAs", shape.grid);
     let num_threads = shape.num_threads;
     let is_whole = num_threads.is_multiple_of(32) && (32..=1024).contains(&num_threads);
     assert!(is_whole, "a CTA of {num_threads} threads");

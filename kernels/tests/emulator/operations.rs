@@ -7,13 +7,19 @@ use jump_kernels::selftest::{self, Case};
 
 #[test]
 fn every_operation_is_right() {
-    let runtime: SharedRuntime = Arc::new(Emulator::new().unwrap());
+    check_all(Emulator::new().unwrap());
+}
+
+#[test]
+fn every_operation_is_right_strictly() {
+    check_all(Emulator::strict().unwrap());
+}
+
+fn check_all(emulator: Emulator) {
+    let runtime: SharedRuntime = Arc::new(emulator);
     let cases = selftest::cases();
-    let wrong: Vec<String> = cases
-        .iter()
-        .filter(|case| !case.is_timed)
-        .filter_map(|case| check(case, &runtime))
-        .collect();
+    let small = cases.iter().filter(|case| !case.is_timed);
+    let wrong: Vec<String> = small.filter_map(|case| check(case, &runtime)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
