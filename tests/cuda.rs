@@ -183,7 +183,12 @@ fn every_kind_of_choice_is_the_same_among_others() {
     let tokens = tokens(40);
     let next = |key: u64, banned: &[u32]| NextToken {
         banned: banned.iter().copied().map(TokenId).collect(),
-        sampling: key.checked_sub(1).map(|key| Sampling { temperature: 0.8, top_p: 0.95, key }),
+        sampling: key.checked_sub(1).map(|key| Sampling {
+            temperature: 0.8,
+            top_k: None,
+            top_p: 0.95,
+            key,
+        }),
         ..NextToken::greedy()
     };
     let run = |num_together: usize| -> Vec<Outcome> {

@@ -162,7 +162,7 @@ fn no_mechanism_changes_a_program() {
 
 #[test]
 fn sampled_programs_are_the_same_however_they_run() {
-    let sampling = Some(SamplingSettings { temperature: 0.8, top_p: 0.95, seed: 7 });
+    let sampling = Some(SamplingSettings { temperature: 0.8, top_k: None, top_p: 0.95, seed: 7 });
     let settings = Settings { sampling, max_lines: 12, ..Settings::default() };
     let ways = [
         TOGETHER,
@@ -177,7 +177,7 @@ fn sampled_programs_are_the_same_however_they_run() {
 
 #[test]
 fn samples_of_a_problem_share_its_prompt() {
-    let sampling = Some(SamplingSettings { temperature: 0.8, top_p: 0.95, seed: 7 });
+    let sampling = Some(SamplingSettings { temperature: 0.8, top_k: None, top_p: 0.95, seed: 7 });
     let settings = Settings { sampling, mode: Mode::Ar, max_lines: 12, ..Settings::default() };
     let prompt_tokens = |num_samples| {
         let (programs, stats) = run(&tasks(num_samples), &settings, TOGETHER);

@@ -1,5 +1,7 @@
 //! What a run may choose: every number and switch of the algorithm.
 
+use std::num::NonZeroU32;
+
 use jump_kernels::ScoreKind;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +25,10 @@ pub enum Mode {
 pub struct SamplingSettings {
     /// Divides the logits; greater than 0.
     pub temperature: f32,
-    /// The smallest set of most probable tokens that reaches this probability is drawn from.
+    /// At most so many of the most probable tokens are drawn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<NonZeroU32>,
+    /// Of these, the smallest set of most probable ones that reaches this probability is drawn from.
     pub top_p: f32,
     /// With the problem, the sample and the position it makes the key of a draw.
     pub seed: u64,
@@ -94,5 +99,18 @@ impl Settings {
     /// Is this mechanism on?
     pub fn uses(&self, mechanism: Mechanism) -> bool {
         self.mechanisms.has(mechanism)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SamplingSettings;
+
+    #[test]
+    fn traces_from_before_top_k_can_be_read() {
+        let old = r#"{"temperature":0.5,"top_p":0.75,"seed":3}"#;
+        let settings: SamplingSettings = serde_json::from_str(old).unwrap();
+        assert_eq!(settings.top_k, None);
+        assert_eq!(serde_json::to_string(&settings).unwrap(), old);
     }
 }

@@ -143,7 +143,8 @@ fn variant(draw: &mut Draw) -> usize {
 }
 
 fn settings(draw: &mut Draw) -> Settings {
-    let sampling = SamplingSettings { temperature: 0.8, top_p: 0.95, seed: draw.number() };
+    let sampling =
+        SamplingSettings { temperature: 0.8, top_k: None, top_p: 0.95, seed: draw.number() };
     Settings {
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
         num_positions: draw.pick(&[1, 1, 2, 2, 3, 5]),

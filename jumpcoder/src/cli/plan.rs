@@ -31,8 +31,8 @@ pub enum UsageError {
     WatchAndConcurrency,
     #[error("--samples {0} would all be the same program: add --temperature, 0.8 perhaps")]
     SamplesWithoutTemperature(usize),
-    #[error("--top-p means nothing where the likeliest token is taken: add --temperature")]
-    TopPWithoutTemperature,
+    #[error("{0} means nothing where the likeliest token is taken: add --temperature")]
+    WithoutTemperature(&'static str),
     #[error("--infilling-model means nothing with --mode ar, which fills in nothing")]
     InfillingModelWithoutInfilling,
     #[error("--without: {0}")]
@@ -253,14 +253,18 @@ fn mechanisms(args: &WayArgs) -> Mechanisms {
 
 fn sampling(args: &SamplingArgs) -> Result<Option<SamplingSettings>, UsageError> {
     if args.temperature > 0.0 {
-        let SamplingArgs { temperature, seed, .. } = *args;
-        return Ok(Some(SamplingSettings { temperature, top_p: args.top_p.unwrap_or(1.0), seed }));
+        let SamplingArgs { temperature, top_k, seed, .. } = *args;
+        let top_p = args.top_p.unwrap_or(1.0);
+        return Ok(Some(SamplingSettings { temperature, top_k, top_p, seed }));
     }
     if args.samples > 1 {
         return Err(UsageError::SamplesWithoutTemperature(args.samples));
     }
+    if args.top_k.is_some() {
+        return Err(UsageError::WithoutTemperature("--top-k"));
+    }
     if args.top_p.is_some() {
-        return Err(UsageError::TopPWithoutTemperature);
+        return Err(UsageError::WithoutTemperature("--top-p"));
     }
     Ok(None)
 }
@@ -326,6 +330,7 @@ mod tests {
             ("--max-lines -1", "unexpected argument '-1'"),
             ("--temperature -1", "or 0 for the likeliest tokens"),
             ("--temperature nan", "or 0 for the likeliest tokens"),
+            ("--temperature 1 --top-k 0", "it must be a whole number, at least 1"),
             ("--temperature 1 --top-p 0", "above 0, and at most 1"),
             ("--temperature 1 --top-p 1.5", "above 0, and at most 1"),
             ("--kv-memory-mib 99999999999999999", "no machine has so much"),
@@ -340,6 +345,7 @@ mod tests {
             ("--watch --concurrency 2", "--watch shows one program at a time"),
             ("--samples 2", "--samples 2 would all be the same program"),
             ("--samples 2 --temperature 0", "would all be the same program"),
+            ("--top-k 40", "--top-k means nothing where"),
             ("--top-p 0.9", "add --temperature"),
             ("--mode ar --infilling-model x", "--infilling-model means nothing"),
             ("--input Cargo.toml --output ./Cargo.toml", "--input and --output are the same file"),
@@ -404,6 +410,7 @@ mod tests {
             digest("--infill-comments"),
             digest("--max-context 100"),
             digest("--temperature 1 --seed 4"),
+            digest("--temperature 1 --top-k 4"),
             digest("--temperature 1 --samples 2"),
             plan("", PIPES).unwrap().settings_digest("other"),
         ];

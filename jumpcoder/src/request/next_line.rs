@@ -306,6 +306,7 @@ impl NextLine {
     fn sampling(&self, position: usize, settings: &Settings) -> Option<Sampling> {
         settings.sampling.map(|sampling| Sampling {
             temperature: sampling.temperature,
+            top_k: sampling.top_k,
             top_p: sampling.top_p,
             key: mix_key(&[sampling.seed, self.sampling_key, position as u64]),
         })

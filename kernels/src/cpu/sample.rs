@@ -18,7 +18,7 @@ pub fn draw(
     sampling: Sampling,
     order: &mut Vec<u64>,
 ) -> Option<usize> {
-    let Sampling { temperature, top_p, key } = sampling;
+    let Sampling { temperature, top_k, top_p, key } = sampling;
     assert!(temperature > 0.0, "temperature {temperature}");
     assert!(top_p > 0.0 && top_p <= 1.0, "top_p {top_p}");
     simd.run(Temper { x: logits, greatest, temperature });
@@ -27,6 +27,9 @@ pub fn draw(
         for (lane, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
             order.push(entry(i * NUM_LANES + lane, *weight));
         }
+    }
+    if let Some(top_k) = top_k {
+        keep_greatest(order, top_k.get() as usize);
     }
     let total: f64 = order.iter().map(|entry| weight(*entry)).sum();
     let wanted = if top_p < 1.0 { total * f64::from(top_p) } else { f64::INFINITY };
@@ -38,6 +41,14 @@ pub fn draw(
         rest < 0.0
     });
     drawn.or(nucleus.last()).map(|entry| token(*entry))
+}
+
+/// Keeps at most `num` of the greatest entries.
+fn keep_greatest(order: &mut Vec<u64>, num: usize) {
+    if num < order.len() {
+        order.select_nth_unstable_by(num, |a, b| b.cmp(a));
+        order.truncate(num);
+    }
 }
 
 /// The shortest run of greatest entries, in order, whose weights reach `wanted`; all if they don't.
@@ -78,8 +89,20 @@ fn token(entry: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{entry, sort_until, token, weight};
+    use super::{entry, keep_greatest, sort_until, token, weight};
     use crate::sampling::{mix_key, uniform};
+
+    #[test]
+    fn the_greatest_are_kept_and_equal_ones_by_their_ids() {
+        let order: Vec<u64> =
+            (0..100).map(|token| entry(token, (token % 10) as f32)).rev().collect();
+        for (num, least) in [(1, 9), (11, 8), (15, 48), (100, 90), (101, 90), (10_000, 90)] {
+            let mut kept = order.clone();
+            keep_greatest(&mut kept, num);
+            assert_eq!(kept.len(), num.min(100));
+            assert_eq!(kept.iter().min().map(|entry| token(*entry)), Some(least));
+        }
+    }
 
     #[test]
     fn sorting_a_part_gives_the_nucleus_of_sorting_all() {

@@ -183,7 +183,7 @@ mod tests {
         ReadOutLimits { num_choices: 4, num_draws: 2, num_ban_lists: 1, num_targets: 3 };
 
     fn choice(row: u32, banned: &Arc<[TokenId]>, is_drawn: bool) -> Choice {
-        let sampling = Sampling { temperature: 1.0, top_p: 1.0, key: u64::from(row) };
+        let sampling = Sampling { temperature: 1.0, top_k: None, top_p: 1.0, key: u64::from(row) };
         let sampling = is_drawn.then_some(sampling);
         Choice { row, banned: banned.clone(), sampling, forced: None, score: ScoreKind::Logit }
     }

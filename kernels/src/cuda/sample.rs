@@ -1,5 +1,7 @@
 //! Draws from logits: the twin of `sample.cu`.
 
+use std::num::NonZeroU32;
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::runtime::{Args, DeviceError, DevicePtr, KernelFile, LaunchShape, Runtime};
@@ -24,10 +26,11 @@ pub struct Draw {
 impl Draw {
     /// The draw of a choice.
     pub fn new(choice: u32, sampling: &Sampling) -> Self {
-        let Sampling { temperature, top_p, key } = *sampling;
+        let Sampling { temperature, top_k, top_p, key } = *sampling;
         assert!(temperature > 0.0, "temperature {temperature}");
         assert!(top_p > 0.0 && top_p <= 1.0, "top_p {top_p}");
-        Self { choice, top_k: u32::MAX, temperature, top_p, uniform: uniform(key) }
+        let top_k = top_k.map_or(u32::MAX, NonZeroU32::get);
+        Self { choice, top_k, temperature, top_p, uniform: uniform(key) }
     }
 }
 

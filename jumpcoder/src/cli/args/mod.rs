@@ -3,6 +3,7 @@
 
 mod bench;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -226,6 +227,9 @@ pub struct SamplingArgs {
     #[arg(long, value_name = "T", default_value = "0", value_parser = temperature,
           allow_negative_numbers = true)]
     pub temperature: f32,
+    /// Draw only from so many of the likeliest tokens [default: all]
+    #[arg(long, value_name = "K", value_parser = num_tokens)]
+    pub top_k: Option<NonZeroU32>,
     /// Draw only from the likeliest tokens that together have this probability [default: 1]
     #[arg(long, value_name = "P", value_parser = probability, allow_negative_numbers = true)]
     pub top_p: Option<f32>,
@@ -330,6 +334,10 @@ fn temperature(text: &str) -> Result<f32, String> {
 fn fraction(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number <= 1.0);
     number.ok_or_else(|| "it must be a number above 0, and at most 1".to_owned())
+}
+
+fn num_tokens(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| "it must be a whole number, at least 1".to_owned())
 }
 
 fn probability(text: &str) -> Result<f32, String> {

@@ -1,5 +1,6 @@
 //! Logits, scores and draws.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use half::bf16;
@@ -45,8 +46,8 @@ fn greedy(row: usize, banned: &[u32], score: ScoreKind) -> Choice {
 }
 
 fn sampled(row: usize, temperature: f32, top_p: f32, key: u64) -> Choice {
-    let sampling = Some(Sampling { temperature, top_p, key });
-    Choice { sampling, ..greedy(row, &[], ScoreKind::Logit) }
+    let sampling = Sampling { temperature, top_k: None, top_p, key };
+    Choice { sampling: Some(sampling), ..greedy(row, &[], ScoreKind::Logit) }
 }
 
 fn log_softmax(logits: &[f64]) -> Vec<f64> {
@@ -172,13 +173,26 @@ fn draws_have_the_probabilities_of_the_nucleus() {
     let view = MatrixView { values: WeightSlice::F32(&logits), num_rows: 5, num_cols: 1 };
     let (head, x) = (cpu.matrix(&[view]), rows_of(&cpu, 1, &[1.0]));
     // With token 4 banned, temperature 2: e^0, e^.5, e^1, e^.25 of a sum of 6.65; the three best
-    // reach 0.84, the two best 0.65.
-    for (top_p, nucleus) in
-        [(1.0, &[2, 1, 3, 0][..]), (0.7, &[2, 1, 3]), (0.6, &[2, 1]), (1e-6, &[2])]
-    {
+    // reach 0.84, the two best 0.65. Of the three best the two best have 0.77, of the two best the
+    // best has 0.62.
+    for (top_k, top_p, nucleus) in [
+        (None, 1.0, &[2, 1, 3, 0][..]),
+        (None, 0.7, &[2, 1, 3]),
+        (None, 0.6, &[2, 1]),
+        (None, 1e-6, &[2]),
+        (Some(100), 1.0, &[2, 1, 3, 0]),
+        (Some(3), 1.0, &[2, 1, 3]),
+        (Some(1), 1.0, &[2]),
+        (Some(3), 0.7, &[2, 1]),
+        (Some(2), 0.6, &[2]),
+    ] {
         let num_draws = 20_000;
         let banned: Arc<[TokenId]> = [TokenId(4)].into();
-        let draw = |i| Choice { banned: banned.clone(), ..sampled(0, 2.0, top_p, mix_key(&[i])) };
+        let top_k = top_k.and_then(NonZeroU32::new);
+        let draw = |i| {
+            let sampling = Some(Sampling { temperature: 2.0, top_k, top_p, key: mix_key(&[i]) });
+            Choice { sampling, banned: banned.clone(), ..greedy(0, &[], ScoreKind::Logit) }
+        };
         let choices: Vec<Choice> = (0..num_draws).map(draw).collect();
         let mut counts = [0.0; 5];
         for chosen in cpu.choose(&x, &head, &choices) {
