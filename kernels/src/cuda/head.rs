@@ -86,15 +86,14 @@ pub fn num_tiles(vocab_len: u32) -> u32 {
 /// The kernel for so many choices, which has the fewest columns that suffice, and its launch.
 pub fn shape(vocab_len: u32, num_choices: u32) -> (&'static str, LaunchShape) {
     const NUM_STAGES: u32 = 4;
-    const ROW_BYTES: u32 = 9 * 16;
-    let (name, num_columns) = match num_choices {
-        0..=8 => ("head_8", 8),
-        9..=16 => ("head_16", 16),
-        _ => ("head_64", 64),
+    let (name, num_columns, stage_inputs, num_threads) = match num_choices {
+        0..=8 => ("head_8", 8, 128, 256),
+        9..=16 => ("head_16", 16, 128, 256),
+        _ => ("head_64", 64, 64, 128),
     };
     let grid = [num_tiles(vocab_len), num_choices.div_ceil(num_columns), 1];
-    let shared_bytes = NUM_STAGES * (VOCAB_TILE + num_columns) * ROW_BYTES;
-    (name, LaunchShape { grid, num_threads: 128, shared_bytes })
+    let shared_bytes = NUM_STAGES * (VOCAB_TILE + num_columns) * stage_inputs * 2;
+    (name, LaunchShape { grid, num_threads, shared_bytes })
 }
 
 impl HeadParams {
@@ -110,6 +109,8 @@ impl HeadParams {
     /// tokens, lists and rows of logits are there.
     pub unsafe fn launch(&self, runtime: &dyn Runtime) -> Result<(), DeviceError> {
         assert!(self.num_inputs.is_multiple_of(8), "rows of {} elements", self.num_inputs);
+        let num_weights = self.vocab_len.checked_mul(self.num_inputs);
+        assert!(num_weights.is_some(), "the kernel counts weights in 32 bits");
         let (name, shape) = shape(self.vocab_len, self.num_choices);
         let kernel = runtime.kernel(&KernelFile::plain("head.cu"), name)?;
         // SAFETY: the caller's promise; the struct is the kernel's only parameter.
@@ -127,10 +128,10 @@ mod tests {
             let (name, shape) = shape(vocab_len, num_choices);
             (name, shape.grid, shape.shared_bytes)
         };
-        assert_eq!(of(64, 1), ("head_8", [1, 1, 1], 41_472));
-        assert_eq!(of(65, 8), ("head_8", [2, 1, 1], 41_472));
-        assert_eq!(of(32_016, 9), ("head_16", [501, 1, 1], 46_080));
-        assert_eq!(of(152_064, 17), ("head_64", [2376, 1, 1], 73_728));
-        assert_eq!(of(100, 65), ("head_64", [2, 2, 1], 73_728));
+        assert_eq!(of(64, 1), ("head_8", [1, 1, 1], 73_728));
+        assert_eq!(of(65, 8), ("head_8", [2, 1, 1], 73_728));
+        assert_eq!(of(32_016, 9), ("head_16", [501, 1, 1], 81_920));
+        assert_eq!(of(152_064, 17), ("head_64", [2376, 1, 1], 65_536));
+        assert_eq!(of(100, 65), ("head_64", [2, 2, 1], 65_536));
     }
 }
