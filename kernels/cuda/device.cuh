@@ -20,9 +20,10 @@ constexpr u32 NONE = 0xffffffffu;
 
 #define DEVICE __device__ __forceinline__
 
-// Declares a kernel: KERNEL(threads of a CTA), or KERNEL(threads, CTAs of a processor at least), which
-// with 1 lets the compiler take more registers than it would by itself. Parameters are structs by
-// value, each marked PARAM. KERNEL_EXPORT(name) follows the definition: the emulator needs it.
+// Declares a kernel: KERNEL(threads of a CTA), or KERNEL(threads, CTAs of a processor at least),
+// which with 1 lets the compiler take more registers than it would by itself. Parameters are
+// structs by value, each marked PARAM. KERNEL_EXPORT(name) follows the definition: the emulator
+// needs it.
 #define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 #define PARAM const __grid_constant__
 #define KERNEL_EXPORT(name)

@@ -1,8 +1,8 @@
 // What becomes of the sums of a matrix product: bias, then one of `Epilogue`.
 //
-// It works on fragments as mma and wgmma leave them in registers: lane l has of 16 outputs (g, g + 8)
-// and of 8 rows (2t, 2t + 1). So eight lanes write 32 bytes of a row, a whole sector; and a gate and
-// its `up`, whose outputs are in turns of 8, are in one lane.
+// It works on fragments as mma and wgmma leave them in registers: of 16 outputs lane l has two, g
+// and g + 8, and of 8 rows two, 2t and 2t + 1. So eight lanes write 32 bytes of a row, a whole
+// sector; and a gate and its `up`, whose outputs are in turns of 8, are in one lane.
 #pragma once
 
 #include <params.h>
@@ -82,10 +82,20 @@ template <u32 NUM_M, u32 NUM_N>
 DEVICE void finish(const GemmParams& p, u32 first_output, u32 first_row,
                    const float (&d)[NUM_M][NUM_N][4]) {
     switch (p.epilogue) {
-        case STORE_F32: finish_as<STORE_F32>(p, first_output, first_row, d); break;
-        case ADD_F32: finish_as<ADD_F32>(p, first_output, first_row, d); break;
-        case GELU_BF16: finish_as<GELU_BF16>(p, first_output, first_row, d); break;
-        case SILU_GATE_BF16: finish_as<SILU_GATE_BF16>(p, first_output, first_row, d); break;
-        case GELU_GATE_BF16: finish_as<GELU_GATE_BF16>(p, first_output, first_row, d); break;
+        case STORE_F32:
+            finish_as<STORE_F32>(p, first_output, first_row, d);
+            break;
+        case ADD_F32:
+            finish_as<ADD_F32>(p, first_output, first_row, d);
+            break;
+        case GELU_BF16:
+            finish_as<GELU_BF16>(p, first_output, first_row, d);
+            break;
+        case SILU_GATE_BF16:
+            finish_as<SILU_GATE_BF16>(p, first_output, first_row, d);
+            break;
+        case GELU_GATE_BF16:
+            finish_as<GELU_GATE_BF16>(p, first_output, first_row, d);
+            break;
     }
 }

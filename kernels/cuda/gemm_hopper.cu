@@ -1,15 +1,15 @@
 // out = epilogue(x . w^T + bias), for many rows, on Hopper's own instructions
 //
-// x bf16 [R][C], w bf16 [N][C], out [R][N] or of a gate [R][N / 2]; see GemmParams. Tiles of 128 outputs
-// and 128 or 256 rows. A CTA holds a processor for the whole launch and takes tiles in turn. One
-// warpgroup has TMA bring both operands, 64 inputs a stage, into a ring of 192 KiB; two multiply them,
-// 64 outputs each, straight from shared memory. So the copies of the next tile go on while the sums of
-// the last are written. 256 rows: a weight that wgmma reads from shared memory is used 256 times, and
-// the sums just fit (128 registers a thread).
+// x bf16 [R][C], w bf16 [N][C], out [R][N] or of a gate [R][N / 2]; see GemmParams. Tiles of 128
+// outputs and 128 or 256 rows. A CTA holds a processor for the whole launch and takes tiles in
+// turn. One warpgroup has TMA bring both operands, 64 inputs a stage, into a ring of 192 KiB; two
+// multiply them, 64 outputs each, straight from shared memory. So the copies of the next tile go on
+// while the sums of the last are written. 256 rows: a weight that wgmma reads from shared memory is
+// used 256 times, and the sums just fit (128 registers a thread).
 //
-// Bound by 2 * R * N * C operations: at least 80 % of the measured matrix rate expected from 512 rows
-// and 4,096 outputs up. Measured by `jumpcoder bench kernels`. Its sums have wgmma's order, whatever
-// that is: only mode `fast` takes it.
+// Bound by 2 * R * N * C operations: at least 80 % of the measured matrix rate expected from 512
+// rows and 4,096 outputs up. Measured by `jumpcoder bench kernels`. Its sums have wgmma's order,
+// whatever that is: only mode `fast` takes it.
 
 #include <epilogue.cuh>
 
@@ -115,7 +115,7 @@ DEVICE void multiply_tiles(const Ring<T>& ring, const Tiles& tiles, const GemmPa
     Cursor<T::STAGES> at;
     for (u32 tile = blockIdx.x; tile < tiles.num_tiles; tile += gridDim.x) {
         float d[1][T::ROWS / 8][4];
-        auto& sums = reinterpret_cast<float(&)[T::ROWS / 2]>(d);
+        auto& sums = reinterpret_cast<float (&)[T::ROWS / 2]>(d);
         for (float& sum : sums) sum = 0;
         u32 last_stage = 0;
         for (u32 step = 0; step < tiles.num_steps; ++step, at.advance()) {
@@ -154,14 +154,14 @@ DEVICE void gemm(const Ring<T>& ring, const TensorMap* w, const TensorMap* x, co
 }
 
 // A kernel for tiles of so many rows; grid: (CTAs), at most one a processor.
-#define HOPPER_KERNEL(name, rows)                                                                \
-    KERNEL(NUM_THREADS, 1)                                                                       \
-    name(PARAM TensorMap w, PARAM TensorMap x, PARAM GemmParams p) {                             \
-        EXTERN_SHARED(stages);                                                                   \
-        SHARED(u64, filled, HopperTile<rows>::STAGES);                                           \
-        SHARED(u64, free, HopperTile<rows>::STAGES);                                             \
-        gemm(Ring<HopperTile<rows>>{stages, filled, free}, &w, &x, p);                           \
-    }                                                                                            \
+#define HOPPER_KERNEL(name, rows)                                      \
+    KERNEL(NUM_THREADS, 1)                                             \
+    name(PARAM TensorMap w, PARAM TensorMap x, PARAM GemmParams p) {   \
+        EXTERN_SHARED(stages);                                         \
+        SHARED(u64, filled, HopperTile<rows>::STAGES);                 \
+        SHARED(u64, free, HopperTile<rows>::STAGES);                   \
+        gemm(Ring<HopperTile<rows>>{stages, filled, free}, &w, &x, p); \
+    }                                                                  \
     KERNEL_EXPORT(name)
 
 HOPPER_KERNEL(gemm_hopper_128x128, 128)

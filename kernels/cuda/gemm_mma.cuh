@@ -18,9 +18,9 @@ DEVICE void gemm(const GemmParams& p, u8* shared) {
 }
 
 // A kernel of this tile.
-#define GEMM_KERNEL(name, ...)                                 \
+#define GEMM_KERNEL(name, ...)                                             \
     KERNEL((Tile<__VA_ARGS__>::NUM_THREADS), 1) name(PARAM GemmParams p) { \
-        EXTERN_SHARED(shared);                                 \
-        gemm<Tile<__VA_ARGS__>>(p, shared);                    \
-    }                                                          \
+        EXTERN_SHARED(shared);                                             \
+        gemm<Tile<__VA_ARGS__>>(p, shared);                                \
+    }                                                                      \
     KERNEL_EXPORT(name)

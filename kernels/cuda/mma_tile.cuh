@@ -2,10 +2,10 @@
 //
 //     sums[o][r] = sum over c of w[first_output + o][c] * x[rows(first_row + r)][c]
 //
-// Weights are the A operand (16 outputs a fragment), rows of x the B operand (8 rows a fragment): so
-// a few rows waste little. Both are copied in stages of DEPTH inputs to a ring in shared memory by
-// cp.async; lines of DEPTH elements are swizzled in words of 16 bytes, so that the eight lines that
-// ldmatrix reads together lie in different banks.
+// Weights are the A operand (16 outputs a fragment), rows of x the B operand (8 rows a fragment):
+// so a few rows waste little. Both are copied in stages of DEPTH inputs to a ring in shared memory
+// by cp.async; lines of DEPTH elements are swizzled in words of 16 bytes, so that the eight lines
+// that ldmatrix reads together lie in different banks.
 //
 // Invariant: an output is one f32 sum over fragments of 16 inputs, in ascending order, and inputs
 // beyond C are zeros. So no size of tile changes a bit of it, nor does any other row.
@@ -20,8 +20,8 @@ constexpr u32 FRAGMENT_DEPTH = 16;
 constexpr u32 WORD_LEN = 8;
 
 // The sizes of a tile. Each warp multiplies WARP_OUTPUTS x WARP_ROWS of it; STAGES - 1 stages of
-// DEPTH inputs are under way while one is multiplied. Copies are started by COPY_WARPS further warps,
-// or by all if that is 0: of a narrow tile the few warps that multiply have no time for it.
+// DEPTH inputs are under way while one is multiplied. Copies are started by COPY_WARPS further
+// warps, or by all if that is 0: of a narrow tile the few warps that multiply have no time for it.
 template <u32 OUTPUTS_, u32 ROWS_, u32 WARP_OUTPUTS_, u32 WARP_ROWS_, u32 DEPTH_, u32 STAGES_,
           u32 COPY_WARPS = 0>
 struct Tile {
@@ -41,7 +41,8 @@ struct Tile {
     static constexpr u32 STAGE_BYTES = W_BYTES + ROWS * LINE_BYTES;
     static constexpr u32 SHARED_BYTES = STAGES * STAGE_BYTES;
 
-    static_assert(OUTPUTS % WARP_OUTPUTS == 0 && ROWS % WARP_ROWS == 0, "warps share a tile evenly");
+    static_assert(OUTPUTS % WARP_OUTPUTS == 0 && ROWS % WARP_ROWS == 0,
+                  "warps share a tile evenly");
     static_assert(WARP_OUTPUTS % FRAGMENT_OUTPUTS == 0, "a warp has whole fragments of outputs");
     static_assert(WARP_ROWS == FRAGMENT_ROWS || WARP_ROWS % (2 * FRAGMENT_ROWS) == 0,
                   "rows are loaded one or two fragments at a time");
@@ -58,9 +59,7 @@ struct Tile {
     static DEVICE u32 warp_output() {
         return threadIdx.x / 32 % (OUTPUTS / WARP_OUTPUTS) * WARP_OUTPUTS;
     }
-    static DEVICE u32 warp_row() {
-        return threadIdx.x / 32 / (OUTPUTS / WARP_OUTPUTS) * WARP_ROWS;
-    }
+    static DEVICE u32 warp_row() { return threadIdx.x / 32 / (OUTPUTS / WARP_OUTPUTS) * WARP_ROWS; }
 };
 
 // A warp's sums: d[m][n] is the fragment of its outputs 16m.. and its rows 8n.., see mma_m16n8k16.
@@ -79,9 +78,9 @@ struct AllLines {
 // What a CTA multiplies.
 template <class Rows>
 struct Operands {
-    const bf16* w;     // [num_outputs][num_inputs]
-    const bf16* x;     // [..][num_inputs]
-    Rows rows;         // maps a row of the product to one of x, or to NONE
+    const bf16* w;  // [num_outputs][num_inputs]
+    const bf16* x;  // [..][num_inputs]
+    Rows rows;      // maps a row of the product to one of x, or to NONE
     u32 num_outputs;
     u32 num_inputs;    // a multiple of 8
     u32 first_output;  // of the tile
@@ -179,8 +178,7 @@ DEVICE void multiply_stage(Sums<T>& sums, const u8* stage) {
 // a barrier has to follow before they are used for anything else.
 template <class T, class Rows>
 DEVICE void multiply(Sums<T>& sums, const Operands<Rows>& from, u8* shared) {
-    Copier<T, T::OUTPUTS> w(from.w, AllLines{from.num_outputs}, from.first_output,
-                            from.num_inputs);
+    Copier<T, T::OUTPUTS> w(from.w, AllLines{from.num_outputs}, from.first_output, from.num_inputs);
     Copier<T, T::ROWS> x(from.x, from.rows, from.first_row, from.num_inputs);
     u32 num_steps = (from.num_inputs + T::DEPTH - 1) / T::DEPTH;
     // A group a step, though an empty one at the end: so it's always the same number of groups
