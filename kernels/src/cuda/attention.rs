@@ -141,8 +141,8 @@ pub fn few_shape(head_dim: u32, num_items: u32, num_kv_heads: u32) -> LaunchShap
     }
 }
 
-/// A CTA an item and key head; a ring of two leaves, and the whole's sums if items of several spans
-/// are among them.
+/// A CTA an item and key head; a ring of two leaves, the queries where registers don't hold them, and
+/// the whole's sums if items of several spans are among them.
 pub fn many_shape(
     head_dim: u32,
     num_items: u32,
@@ -150,11 +150,12 @@ pub fn many_shape(
     takes_spans: bool,
 ) -> LaunchShape {
     let ring_bytes = 2 * LEAF_LEN * row_bytes(head_dim);
+    let query_bytes = if head_dim <= 160 { 0 } else { MANY_ROWS * row_bytes(head_dim) };
     let whole_bytes = MANY_ROWS * 4 * (head_dim + 8);
     LaunchShape {
         grid: [num_items, num_kv_heads, 1],
         num_threads: NUM_THREADS,
-        shared_bytes: ring_bytes + if takes_spans { whole_bytes } else { 0 },
+        shared_bytes: ring_bytes + query_bytes + if takes_spans { whole_bytes } else { 0 },
     }
 }
 

@@ -45,6 +45,7 @@ impl KernelFile {
 /// Every file of `cuda/`, headers too, by name: what NVRTC is given.
 pub const FILES: &[(&str, &str)] = &[
     ("attention.cu", include_str!("../../cuda/attention.cu")),
+    ("attention.cuh", include_str!("../../cuda/attention.cuh")),
     ("copy_blocks.cu", include_str!("../../cuda/copy_blocks.cu")),
     ("device.cuh", include_str!("../../cuda/device.cuh")),
     ("embed.cu", include_str!("../../cuda/embed.cu")),

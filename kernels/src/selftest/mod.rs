@@ -4,6 +4,8 @@
 //! Each operation has a file here that gives its [`Case`]s. A case makes its input, runs the kernels
 //! through the twin in [`cuda`](crate::cuda), and says how far off they were.
 
+mod attention;
+mod attention_batch;
 mod compare;
 mod copy_blocks;
 mod embed;
@@ -100,6 +102,7 @@ impl Case {
 pub fn cases() -> Vec<Case> {
     let of_operations = [
         primitives::cases(),
+        attention::cases(),
         copy_blocks::cases(),
         embed::cases(),
         gather::cases(),

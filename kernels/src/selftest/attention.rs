@@ -1,0 +1,185 @@
+//! `attention.cu` with its plans: ragged batches, shared heads, windows, forks; and bit for bit the
+//! same however rows are put together.
+
+use std::ops::Range;
+
+use super::attention_batch::{Batch, Heads, Rows, Way};
+use super::compare::{BF16_ALLOWED, greater, wrong_unless};
+use super::{Case, Finding};
+use crate::runtime::{DeviceError, SharedRuntime};
+
+/// Query heads, key heads, elements of a head.
+const HEADS: [[usize; 3]; 8] = [
+    [2, 2, 64],
+    [2, 1, 80],
+    [4, 1, 96],
+    [7, 1, 128],
+    [14, 2, 64],
+    [8, 1, 160],
+    [2, 1, 256],
+    [48, 1, 64],
+];
+const WINDOWS: [u32; 3] = [5, 100, 300];
+
+/// The weights and the result are both rounded to bfloat16.
+const ALLOWED: f64 = 2.0 * BF16_ALLOWED;
+
+/// Query heads and key heads of CodeLlama-7B and Qwen2.5-Coder-7B.
+const MODELS: [(&str, [usize; 3]); 2] = [("CodeLlama", [32, 32, 128]), ("Qwen", [28, 4, 128])];
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for dims in HEADS {
+        let heads = Heads::new(dims, None);
+        cases.push(small("ragged rows", heads, ragged));
+        cases.push(small("forks", heads, forks));
+        cases.push(small("the same bits in every way", heads, same_bits));
+    }
+    for window in WINDOWS {
+        let heads = Heads::new([4, 2, 64], Some(window));
+        cases.push(small("ragged rows", heads, ragged));
+        cases.push(small("forks", heads, forks));
+        cases.push(small("the same bits in every way", heads, same_bits));
+    }
+    for (model, dims) in MODELS {
+        cases.extend(timed_cases(model, Heads::new(dims, None)));
+    }
+    cases
+}
+
+type Check = fn(&SharedRuntime, Heads) -> Result<Finding, DeviceError>;
+
+fn small(what: &str, heads: Heads, check: Check) -> Case {
+    Case::small("attention", format!("{what}, {heads}"), move |runtime| check(runtime, heads))
+}
+
+/// First rows, late rows, a prefill in the middle.
+fn ragged(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError> {
+    let mut batch = Batch::new(heads);
+    let lens = [1, 701, 57, 259, 64];
+    let firsts = [0, 700, 20, 250, 0];
+    let rows: Vec<Rows> =
+        lens.iter().zip(firsts).map(|(len, first)| (batch.push(*len), first..*len)).collect();
+    check(runtime, &batch, &rows)
+}
+
+/// Forks that share 10, 64, 300 and 520 tokens.
+fn forks(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError> {
+    let (batch, rows) = forked(heads);
+    check(runtime, &batch, &rows)
+}
+
+/// A long stem, of which several rows are run, and forks of one or two rows.
+fn forked(heads: Heads) -> (Batch, Vec<Rows>) {
+    let mut batch = Batch::new(heads);
+    let stem = batch.push(560);
+    let lens = [(10, 30), (64, 90), (300, 340), (300, 303), (520, 700), (520, 530), (64, 65)];
+    let mut rows: Vec<Rows> = vec![(stem, 520..560)];
+    for (i, (num_shared, len)) in lens.into_iter().enumerate() {
+        let fork = batch.fork(stem, num_shared, len);
+        rows.push((fork, len - 1 - i % 2..len));
+    }
+    (batch, rows)
+}
+
+/// Against the reference, and the same bits in every way.
+fn check(runtime: &SharedRuntime, batch: &Batch, rows: &[Rows]) -> Result<Finding, DeviceError> {
+    let device = batch.on(runtime)?;
+    let expected = device.run(rows, Way::SPANS)?.out;
+    let mut error = batch.error(rows, &expected);
+    for way in Way::ALL {
+        error = greater(error, wrong_unless(device.run(rows, way)?.out == expected));
+    }
+    Ok(Finding { error, allowed: ALLOWED, ..Finding::default() })
+}
+
+/// Rows by themselves, in chunks beside others, and beside their forks.
+fn same_bits(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError> {
+    let (mut batch, forks) = forked(heads);
+    let others: Vec<Rows> = (1..7).map(|i| (batch.push(40 * i), 40 * i - 1..40 * i)).collect();
+    let device = batch.on(runtime)?;
+    let together = device.run(&forks, Way::SPANS)?.out;
+    let mut expected = together.as_slice();
+    let mut is_same = true;
+    for (sequence, positions) in forks {
+        let of_sequence;
+        (of_sequence, expected) = expected.split_at(positions.len() * heads.out_width());
+        for chunk_len in [1, 7, positions.len()] {
+            // Chunks of one row are passes of their own, others are beside each other.
+            let chunks = chunks(sequence, positions.clone(), chunk_len);
+            let passes: Vec<Vec<Rows>> = match chunk_len {
+                1 => chunks.into_iter().map(|chunk| vec![chunk]).collect(),
+                _ => vec![others.iter().cloned().chain(chunks).collect()],
+            };
+            let mut found = Vec::new();
+            for pass in &passes {
+                found.extend(device.run(pass, Way::SPANS)?.out);
+            }
+            is_same &= found.ends_with(of_sequence);
+        }
+    }
+    Ok(Finding { error: wrong_unless(is_same), ..Finding::default() })
+}
+
+fn chunks(sequence: usize, positions: Range<usize>, chunk_len: usize) -> Vec<Rows> {
+    let starts = positions.clone().step_by(chunk_len);
+    starts.map(|start| (sequence, start..(start + chunk_len).min(positions.end))).collect()
+}
+
+/// Decoding, branches with and without groups, prefills.
+fn timed_cases(model: &'static str, heads: Heads) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut push = |what: String, way, make: fn(&mut Batch, [usize; 2]) -> Vec<Rows>, nums| {
+        let shape = format!("{what}, {model}'s {heads}");
+        let run = move |runtime: &SharedRuntime| measure(runtime, heads, way, make, nums);
+        cases.push(Case::timed("attention", shape, run));
+    };
+    for num_sequences in [1, 8, 64] {
+        for len in [512, 2048] {
+            let what = format!("{num_sequences} rows at {len}");
+            push(what, Way::USUAL, decoded, [num_sequences, len]);
+        }
+    }
+    for num_shared in [512, 2000] {
+        for (way, name) in [(Way::ALONE, "alone"), (Way::USUAL, "stacked")] {
+            let what = format!("6 branches that share {num_shared}, {name}");
+            push(what, way, branches, [6, num_shared]);
+        }
+    }
+    for first in [0, 1500] {
+        push(format!("512 rows at {first}"), Way::USUAL, prefill, [512, first]);
+    }
+    cases
+}
+
+/// The last rows of `num` sequences.
+fn decoded(batch: &mut Batch, [num, len]: [usize; 2]) -> Vec<Rows> {
+    (0..num).map(|_| (batch.push(len), len - 1..len)).collect()
+}
+
+/// The last rows of `num` forks, 20 tokens after they parted.
+fn branches(batch: &mut Batch, [num, num_shared]: [usize; 2]) -> Vec<Rows> {
+    let stem = batch.push(num_shared);
+    let len = num_shared + 20;
+    (0..num).map(|_| (batch.fork(stem, num_shared, len), len - 1..len)).collect()
+}
+
+/// `num` rows of one sequence.
+fn prefill(batch: &mut Batch, [num, first]: [usize; 2]) -> Vec<Rows> {
+    vec![(batch.push(first + num), first..first + num)]
+}
+
+fn measure(
+    runtime: &SharedRuntime,
+    heads: Heads,
+    way: Way,
+    make: fn(&mut Batch, [usize; 2]) -> Vec<Rows>,
+    nums: [usize; 2],
+) -> Result<Finding, DeviceError> {
+    let mut batch = Batch::new(heads);
+    let rows = make(&mut batch, nums);
+    let run = batch.on(runtime)?.run(&rows, way)?;
+    let [bytes, flops] = batch.work(&rows);
+    let error = batch.error(&rows, &run.out);
+    Ok(Finding { error, allowed: ALLOWED, bytes, flops, micros: run.micros })
+}
