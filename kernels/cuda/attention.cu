@@ -1,5 +1,6 @@
-// out[r, h] = sum over k of softmax over k(q[r, h] . key[k, g] * scale) * value[k, g], g = h / (H / G),
-// where row r sees the keys k of its own sequence up to its position, the newest `window` of them.
+// out[r, h] = sum over k of softmax over k(q[r, h] . key[k, g] * scale) * value[k, g], where
+// g = h / (H / G) and row r sees the keys k of its own sequence up to its position, the newest
+// `window` of them.
 //
 // qkv f32 [R][(H + 2G) * D] (queries rounded to bf16), keys and values bf16 [B][G][16][D] through
 // block tables, out bf16 [R][H * D]; products in bf16, sums in f32.
@@ -15,9 +16,10 @@
 //   attention_merge: merges the partial results of rows that are in several items. Bound by memory:
 //                   4 * D bytes a partial and query head.
 //
-// One order of all sums: a leaf's scores by ascending d, its weights' sum in the order of the lanes,
-// its weighted values by ascending key, all from zero; then leaves into spans, spans into the whole.
-// What a row doesn't see has weight 0 and adds nothing, so a leaf's neighbours in a tile don't matter.
+// One order of all sums: a leaf's scores by ascending d, its weights' sum in the order of the
+// lanes, its weighted values by ascending key, all from zero; then leaves into spans, spans into
+// the whole. What a row doesn't see has weight 0 and adds nothing, so that it doesn't matter with which
+// rows it shares a tile.
 
 #include <attention.cuh>
 
@@ -31,9 +33,10 @@ constexpr bool HOLDS_QUERIES = HEAD_DIM <= 160;
 static_assert(SPAN_LEN == NUM_WARPS * LEAF_LEN, "a warp takes a leaf of the span");
 static_assert(FEW_RING_BYTES >= TILE_ROWS * SUM_STRIDE * 4, "a warp's sums replace its ring");
 
-// --- few rows --------------------------------------------------------------------------------------
+// --- few rows ----------------------------------------------------------------------------------
 
-// Starts copying tile `tile_idx` of a leaf (its blocks of keys, then those of values) into the ring.
+// Starts copying tile `tile_idx` of a leaf (its blocks of keys, then those of values) into the
+// ring.
 DEVICE void copy_few(u8* ring, const AttentionParams& p, const AttentionItem& item, u32 leaf,
                      u32 tile_idx) {
     u8* to = ring + tile_idx % FEW_STAGES * BLOCK_BYTES;
@@ -82,7 +85,8 @@ DEVICE void attend_leaf(State (&states)[2], Sums& sums, const AttentionParams& p
 }
 
 // Puts a warp's states and sums where the other warps find them.
-DEVICE void share_leaf(State* to_states, float* to_sums, const State (&states)[2], const Sums& sums) {
+DEVICE void share_leaf(State* to_states, float* to_sums, const State (&states)[2],
+                       const Sums& sums) {
     u32 lane = threadIdx.x % 32;
 #pragma unroll
     for (u32 half = 0; half < 2; ++half) {
@@ -151,7 +155,7 @@ KERNEL(NUM_THREADS) attention_few(PARAM AttentionParams p) {
 }
 KERNEL_EXPORT(attention_few)
 
-// --- many rows -------------------------------------------------------------------------------------
+// --- many rows ---------------------------------------------------------------------------------
 
 // Starts copying tile `tile_idx` of an item (keys and values of its leaves in turns) into the ring.
 DEVICE void copy_many(u8* ring, const AttentionParams& p, const AttentionItem& item, u32 tile_idx) {
@@ -185,7 +189,7 @@ DEVICE void take_in_leaf(State (&span)[2], Sums& sums, const State (&leaf)[2],
 #pragma unroll
     for (u32 step = 0; step < NUM_STEPS; ++step) {
         // As in take_in_span.
-        if (step % 2 == 0) __syncwarp();
+        __syncwarp();
         float leaf_sums[2][4] = {};
 #pragma unroll
         for (u32 b = 0; b < LEAF_BLOCKS; ++b) {
@@ -201,8 +205,8 @@ DEVICE void take_in_leaf(State (&span)[2], Sums& sums, const State (&leaf)[2],
     }
 }
 
-// What all spans so far gave, in shared memory: a lane's elements are where it alone is at them, and
-// its rows' states behind the rows' ends.
+// What all spans so far gave, in shared memory: a lane's elements are where it alone is at them,
+// and its rows' states behind the rows' ends.
 struct Whole {
     u8* first_row;  // of the warp
 
@@ -311,7 +315,7 @@ KERNEL(NUM_THREADS) attention_many(PARAM AttentionParams p) {
 }
 KERNEL_EXPORT(attention_many)
 
-// --- merging ---------------------------------------------------------------------------------------
+// --- merging -----------------------------------------------------------------------------------
 
 // A head of a row a warp. grid: (merges, ceil(H / 4))
 KERNEL(NUM_THREADS) attention_merge(PARAM AttentionMergeParams p) {

@@ -1,5 +1,5 @@
-// What the kernels of attention.cu are made of: rows of a tile, blocks on their way to shared memory,
-// a leaf's scores and weights by one warp, states that take others in, and where results go.
+// What the kernels of attention.cu are made of: rows of a tile, blocks on their way to shared
+// memory, a leaf's scores and weights by one warp, states that take others in, where results go.
 //
 // Compiled with HEAD_DIM. Rows in shared memory are padded by 16 bytes, so that their number of
 // 16-byte words is odd and ldmatrix finds its eight rows in different banks.
@@ -66,8 +66,8 @@ DEVICE TileRow tile_row(const AttentionParams& p, const AttentionItem& item, u32
     return {query.row, head, query.partial, {end - num_keys, num_keys}};
 }
 
-// Puts the queries of a warp's 16 rows into shared memory, in bfloat16, as blocks of keys lie there;
-// tells what this lane's two rows see.
+// Puts the queries of a warp's 16 rows into shared memory, in bfloat16, as blocks of keys lie
+// there; tells what this lane's two rows see.
 DEVICE void stage_queries(u8* to, Sight (&sights)[2], const AttentionParams& p,
                           const AttentionItem& item, u32 first_row) {
     u32 row_len = (p.num_heads + 2 * p.num_kv_heads) * HEAD_DIM, lane = threadIdx.x % 32;
@@ -99,8 +99,8 @@ DEVICE void stage_queries(u8* to, Sight (&sights)[2], const AttentionParams& p,
 // which this is number `thread` of `num_threads`. Keys that no row sees become zero: there may be
 // anything in their place, even NaN.
 template <u32 num_threads>
-DEVICE void copy_block(u8* to, const bf16* plane, const AttentionParams& p, const AttentionItem& item,
-                       u32 position, u32 thread) {
+DEVICE void copy_block(u8* to, const bf16* plane, const AttentionParams& p,
+                       const AttentionItem& item, u32 position, u32 thread) {
     u32 num_keys = position < item.end ? item.end - position : 0;
     u32 block = num_keys ? p.blocks[item.first_block + position / BLOCK_LEN] : 0;
     const bf16* from = plane + (u64(block) * p.num_kv_heads + blockIdx.y) * BLOCK_LEN * HEAD_DIM;
@@ -113,8 +113,8 @@ DEVICE void copy_block(u8* to, const bf16* plane, const AttentionParams& p, cons
 }
 
 // The address that a lane gives ldmatrix for 16 rows of 16 elements: of keys, in the order of
-// matrices (rows 0..7, d 0..7), (0..7, 8..15), (8..15, 0..7), (8..15, 8..15), as mma's second operand
-// has its two halves one after the other.
+// matrices (rows 0..7, d 0..7), (0..7, 8..15), (8..15, 0..7), (8..15, 8..15), which are two of
+// mma's second operands.
 DEVICE const u8* key_address(const u8* block) {
     u32 lane = threadIdx.x % 32;
     return block + (lane / 16 * 8 + lane % 8) * ROW_BYTES + lane / 8 % 2 * 16;
@@ -171,7 +171,7 @@ DEVICE void add_scores(float (*scores)[2][4], const Queries<IS_HELD>& q, const u
     }
 }
 
-// --- softmax ---------------------------------------------------------------------------------------
+// --- softmax -----------------------------------------------------------------------------------
 
 struct State {
     float max;
@@ -255,19 +255,19 @@ DEVICE float blend(float own, float other, Shares shares) {
     return fmaf(own, shares.own, other * shares.other);
 }
 
-// --- results ---------------------------------------------------------------------------------------
+// --- results -----------------------------------------------------------------------------------
 
 // 1 / sum, or 0 where there is nothing.
 DEVICE float inverse(State state) { return state.sum > 0 ? 1 / state.sum : 0; }
 
-// Two elements of the result. Zero is added for its sign's sake: how often nothing was taken in must
-// not show.
+// Two elements of the result. Zero is added for its sign's sake: how often nothing was taken in
+// must not show.
 DEVICE void store_out(bf16* at, FloatPair sums, float inverse) {
     *reinterpret_cast<u32*>(at) =
         pack_bf16(fmaf(sums.a, inverse, 0.0f), fmaf(sums.b, inverse, 0.0f));
 }
 
-// Stores some of a row's columns, pairs of them: columns first_col + i * STRIDE. `has_state` marks the
+// Stores some of a row's columns, pairs that begin at first_col + i * STRIDE. `has_state` marks the
 // thread that stores a partial's state. Of a rest, leaf `leaf_idx` is stored.
 template <u32 NUM_PAIRS, u32 STRIDE>
 DEVICE void store_row(const AttentionParams& p, const AttentionItem& item, const TileRow& row,

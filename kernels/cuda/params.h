@@ -91,9 +91,10 @@ struct CopyBlocksParams {
 
 // --- attention ---------------------------------------------------------------------------------
 
-// Keys are taken in leaves of LEAF_LEN positions, and leaves in spans of SPAN_LEN, both at multiples
-// of their length. A row's result is the merge of its spans in their order, a span's that of its
-// leaves in theirs: so it depends neither on who computes what nor on what other rows there are.
+// Keys are taken in leaves of LEAF_LEN positions, and leaves in spans of SPAN_LEN, both at
+// multiples of their length. A row's result is the merge of its spans in their order, a span's that
+// of its leaves in theirs: so it depends neither on who computes what nor on what other rows there
+// are.
 constexpr u32 LEAF_LEN = 64;
 constexpr u32 SPAN_LEN = 256;
 
@@ -130,11 +131,11 @@ struct AttentionParams {
     const bf16* keys;               // [B][G][16][D] of this layer
     const bf16* values;             // [B][G][16][D] of this layer
     float* partial_sums;            // [partials][H][D]
-    AttentionState* partial_states; // [partials][H]
+    AttentionState* partial_states;  // [partials][H]
     bf16* out;                      // [R][H * D]
     u32 num_heads;                  // H
     u32 num_kv_heads;               // G
-    u32 window;                     // a row sees so many positions at most, its own included; NONE: all
+    u32 window;                     // positions that a row sees at most, its own too; NONE: all
     float scale;                    // of scores, times log2(e); above 0
 };
 

@@ -141,8 +141,8 @@ pub fn few_shape(head_dim: u32, num_items: u32, num_kv_heads: u32) -> LaunchShap
     }
 }
 
-/// A CTA an item and key head; a ring of two leaves, the queries where registers don't hold them, and
-/// the whole's sums if items of several spans are among them.
+/// A CTA an item and key head; a ring of two leaves, the queries where registers don't hold them,
+/// and the whole's sums if items of several spans are among them.
 pub fn many_shape(
     head_dim: u32,
     num_items: u32,

@@ -1,13 +1,13 @@
-//! Which rows attend to which keys in which launch: pure functions of a pass's layout.
+//! Which rows attend to which keys in which launch: a pure function of a pass's layout.
 //!
-//! A row's result is a merge of its spans' results, and a span's of its leaves'. An item computes one
-//! span for some rows, which are stacked as rows of a matrix tile and read its keys once. Whose rows
-//! these are is free: those of one sequence, or of several whose block tables agree in the span. Where
-//! they part inside a span, they share its first leaves, and each goes on alone: the rest's leaves
-//! are partial results of their own, which are merged in the same order.
+//! A row's result is a merge of its spans' results, and a span's of its leaves'. An item computes
+//! one span for some rows, which are stacked as rows of a matrix tile and read its keys once. Whose
+//! rows these are is free: those of one sequence, or of several whose block tables agree in the
+//! span. Where they part inside a span, they share its first leaves, and each goes on alone: the
+//! rest's leaves are partial results of their own, which are merged in the same order.
 //!
-//! Long prefills fill the device without cutting the keys; then an item takes all spans of its rows,
-//! and there is nothing to merge.
+//! Long prefills fill the device without cutting the keys; then an item takes all spans of its
+//! rows, and there is nothing to merge.
 
 use std::ops::Range;
 
@@ -85,8 +85,7 @@ pub fn grouping_pays(num_shared_tokens: u32) -> bool {
     num_shared_tokens >= MIN_SHARED_TOKENS
 }
 
-/// Whether items of all spans are enough to fill the device: each is as long as the others together,
-/// so there should be one for each processor at least.
+/// Whether items of all spans are enough to fill the device: one for each processor at least.
 fn fills_device(num_items: u32, shape: &PlanShape) -> bool {
     num_items * shape.num_kv_heads >= shape.num_processors
 }

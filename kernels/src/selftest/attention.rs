@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
-use super::attention_batch::{Batch, Heads, Rows, Way};
+use super::attention_batch::{Batch, Rows, Shape, Way};
 use super::compare::{BF16_ALLOWED, greater, wrong_unless};
 use super::{Case, Finding};
 use crate::runtime::{DeviceError, SharedRuntime};
 
 /// Query heads, key heads, elements of a head.
-const HEADS: [[usize; 3]; 8] = [
+const SHAPES: [[usize; 3]; 8] = [
     [2, 2, 64],
     [2, 1, 80],
     [4, 1, 96],
@@ -29,33 +29,33 @@ const MODELS: [(&str, [usize; 3]); 2] = [("CodeLlama", [32, 32, 128]), ("Qwen", 
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for dims in HEADS {
-        let heads = Heads::new(dims, None);
-        cases.push(small("ragged rows", heads, ragged));
-        cases.push(small("forks", heads, forks));
-        cases.push(small("the same bits in every way", heads, same_bits));
+    for dims in SHAPES {
+        let shape = Shape::new(dims, None);
+        cases.push(small("ragged rows", shape, ragged));
+        cases.push(small("forks", shape, forks));
+        cases.push(small("the same bits in every way", shape, same_bits));
     }
     for window in WINDOWS {
-        let heads = Heads::new([4, 2, 64], Some(window));
-        cases.push(small("ragged rows", heads, ragged));
-        cases.push(small("forks", heads, forks));
-        cases.push(small("the same bits in every way", heads, same_bits));
+        let shape = Shape::new([4, 2, 64], Some(window));
+        cases.push(small("ragged rows", shape, ragged));
+        cases.push(small("forks", shape, forks));
+        cases.push(small("the same bits in every way", shape, same_bits));
     }
     for (model, dims) in MODELS {
-        cases.extend(timed_cases(model, Heads::new(dims, None)));
+        cases.extend(timed_cases(model, Shape::new(dims, None)));
     }
     cases
 }
 
-type Check = fn(&SharedRuntime, Heads) -> Result<Finding, DeviceError>;
+type Check = fn(&SharedRuntime, Shape) -> Result<Finding, DeviceError>;
 
-fn small(what: &str, heads: Heads, check: Check) -> Case {
-    Case::small("attention", format!("{what}, {heads}"), move |runtime| check(runtime, heads))
+fn small(what: &str, shape: Shape, check: Check) -> Case {
+    Case::small("attention", format!("{what}, {shape}"), move |runtime| check(runtime, shape))
 }
 
 /// First rows, late rows, a prefill in the middle.
-fn ragged(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError> {
-    let mut batch = Batch::new(heads);
+fn ragged(runtime: &SharedRuntime, shape: Shape) -> Result<Finding, DeviceError> {
+    let mut batch = Batch::new(shape);
     let lens = [1, 701, 57, 259, 64];
     let firsts = [0, 700, 20, 250, 0];
     let rows: Vec<Rows> =
@@ -64,14 +64,14 @@ fn ragged(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError>
 }
 
 /// Forks that share 10, 64, 300 and 520 tokens.
-fn forks(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError> {
-    let (batch, rows) = forked(heads);
+fn forks(runtime: &SharedRuntime, shape: Shape) -> Result<Finding, DeviceError> {
+    let (batch, rows) = forked(shape);
     check(runtime, &batch, &rows)
 }
 
 /// A long stem, of which several rows are run, and forks of one or two rows.
-fn forked(heads: Heads) -> (Batch, Vec<Rows>) {
-    let mut batch = Batch::new(heads);
+fn forked(shape: Shape) -> (Batch, Vec<Rows>) {
+    let mut batch = Batch::new(shape);
     let stem = batch.push(560);
     let lens = [(10, 30), (64, 90), (300, 340), (300, 303), (520, 700), (520, 530), (64, 65)];
     let mut rows: Vec<Rows> = vec![(stem, 520..560)];
@@ -94,8 +94,8 @@ fn check(runtime: &SharedRuntime, batch: &Batch, rows: &[Rows]) -> Result<Findin
 }
 
 /// Rows by themselves, in chunks beside others, and beside their forks.
-fn same_bits(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceError> {
-    let (mut batch, forks) = forked(heads);
+fn same_bits(runtime: &SharedRuntime, shape: Shape) -> Result<Finding, DeviceError> {
+    let (mut batch, forks) = forked(shape);
     let others: Vec<Rows> = (1..7).map(|i| (batch.push(40 * i), 40 * i - 1..40 * i)).collect();
     let device = batch.on(runtime)?;
     let together = device.run(&forks, Way::SPANS)?.out;
@@ -103,7 +103,7 @@ fn same_bits(runtime: &SharedRuntime, heads: Heads) -> Result<Finding, DeviceErr
     let mut is_same = true;
     for (sequence, positions) in forks {
         let of_sequence;
-        (of_sequence, expected) = expected.split_at(positions.len() * heads.out_width());
+        (of_sequence, expected) = expected.split_at(positions.len() * shape.out_width());
         for chunk_len in [1, 7, positions.len()] {
             // Chunks of one row are passes of their own, others are beside each other.
             let chunks = chunks(sequence, positions.clone(), chunk_len);
@@ -127,12 +127,12 @@ fn chunks(sequence: usize, positions: Range<usize>, chunk_len: usize) -> Vec<Row
 }
 
 /// Decoding, branches with and without groups, prefills.
-fn timed_cases(model: &'static str, heads: Heads) -> Vec<Case> {
+fn timed_cases(model: &'static str, shape: Shape) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut push = |what: String, way, make: fn(&mut Batch, [usize; 2]) -> Vec<Rows>, nums| {
-        let shape = format!("{what}, {model}'s {heads}");
-        let run = move |runtime: &SharedRuntime| measure(runtime, heads, way, make, nums);
-        cases.push(Case::timed("attention", shape, run));
+        let title = format!("{what}, {model}'s {shape}");
+        let run = move |runtime: &SharedRuntime| measure(runtime, shape, way, make, nums);
+        cases.push(Case::timed("attention", title, run));
     };
     for num_sequences in [1, 8, 64] {
         for len in [512, 2048] {
@@ -171,12 +171,12 @@ fn prefill(batch: &mut Batch, [num, first]: [usize; 2]) -> Vec<Rows> {
 
 fn measure(
     runtime: &SharedRuntime,
-    heads: Heads,
+    shape: Shape,
     way: Way,
     make: fn(&mut Batch, [usize; 2]) -> Vec<Rows>,
     nums: [usize; 2],
 ) -> Result<Finding, DeviceError> {
-    let mut batch = Batch::new(heads);
+    let mut batch = Batch::new(shape);
     let rows = make(&mut batch, nums);
     let run = batch.on(runtime)?.run(&rows, way)?;
     let [bytes, flops] = batch.work(&rows);

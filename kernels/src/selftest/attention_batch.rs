@@ -1,5 +1,5 @@
-//! Sequences with keys and values in blocks, as the cases of attention want them, and what attention
-//! makes of them, by the kernels and in double precision.
+//! Sequences with keys and values in blocks, as the cases of attention want them, and what
+//! attention makes of them, by the kernels and in double precision.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,16 +14,16 @@ use crate::layout::{BLOCK_LEN, BlockId, Layout, TokenId};
 use crate::reference;
 use crate::runtime::{Buffer, DeviceError, SharedRuntime};
 
-/// The heads of an attention.
+/// An attention.
 #[derive(Clone, Copy)]
-pub struct Heads {
+pub struct Shape {
     num_heads: usize,
     num_kv_heads: usize,
     head_dim: usize,
     window: Option<u32>,
 }
 
-impl Heads {
+impl Shape {
     /// Query heads, key heads, elements of a head.
     pub fn new([num_heads, num_kv_heads, head_dim]: [usize; 3], window: Option<u32>) -> Self {
         Self { num_heads, num_kv_heads, head_dim, window }
@@ -50,7 +50,7 @@ impl Heads {
     }
 }
 
-impl fmt::Display for Heads {
+impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{} heads of {}", self.num_heads, self.num_kv_heads, self.head_dim)?;
         self.window.map_or(Ok(()), |window| write!(f, ", window {window}"))
@@ -86,7 +86,7 @@ pub type Rows = (usize, Range<usize>);
 
 /// Sequences, and their keys and values in one layer's blocks.
 pub struct Batch {
-    heads: Heads,
+    shape: Shape,
     /// Block table and tokens of each sequence.
     sequences: Vec<(Vec<BlockId>, usize)>,
     keys: Vec<bf16>,
@@ -97,10 +97,10 @@ pub struct Batch {
 
 impl Batch {
     /// No sequences yet.
-    pub fn new(heads: Heads) -> Self {
+    pub fn new(shape: Shape) -> Self {
         const POOL_LEN: usize = 100_003;
         let pool = Input::new("attention").floats(POOL_LEN + 64 * 256);
-        Self { heads, sequences: Vec::new(), keys: Vec::new(), values: Vec::new(), pool }
+        Self { shape, sequences: Vec::new(), keys: Vec::new(), values: Vec::new(), pool }
     }
 
     /// Random numbers, the same for the same `number`.
@@ -121,7 +121,7 @@ impl Batch {
         let fork =
             self.push_from(parent_blocks[..num_blocks].to_vec(), num_blocks * BLOCK_LEN, len);
         for position in num_blocks * BLOCK_LEN..num_shared {
-            for kv_head in 0..self.heads.num_kv_heads {
+            for kv_head in 0..self.shape.num_kv_heads {
                 let from = self.line(parent, position, kv_head);
                 let to = self.line(fork, position, kv_head);
                 self.keys.copy_within(from, to.start);
@@ -133,7 +133,7 @@ impl Batch {
     }
 
     fn push_from(&mut self, mut blocks: Vec<BlockId>, num_filled: usize, len: usize) -> usize {
-        let block_len = self.heads.block_len();
+        let block_len = self.shape.block_len();
         while blocks.len() * BLOCK_LEN < len {
             blocks.push(BlockId((self.keys.len() / block_len) as u32));
             self.keys.resize(self.keys.len() + block_len, bf16::NAN);
@@ -142,7 +142,7 @@ impl Batch {
         let sequence = self.sequences.len();
         self.sequences.push((blocks, len));
         for position in num_filled..len {
-            for kv_head in 0..self.heads.num_kv_heads {
+            for kv_head in 0..self.shape.num_kv_heads {
                 let line = self.line(sequence, position, kv_head);
                 for (i, at) in line.clone().enumerate() {
                     self.keys[at] = bf16::from_f32(self.random(line.start, line.len())[i]);
@@ -156,15 +156,15 @@ impl Batch {
     /// Where the keys of a position and head are, and its values.
     fn line(&self, sequence: usize, position: usize, kv_head: usize) -> Range<usize> {
         let block = self.sequences[sequence].0[position / BLOCK_LEN].0 as usize;
-        let head = block * self.heads.num_kv_heads + kv_head;
-        let start = (head * BLOCK_LEN + position % BLOCK_LEN) * self.heads.head_dim;
-        start..start + self.heads.head_dim
+        let head = block * self.shape.num_kv_heads + kv_head;
+        let start = (head * BLOCK_LEN + position % BLOCK_LEN) * self.shape.head_dim;
+        start..start + self.shape.head_dim
     }
 
     /// The queries of a row: large, so that some keys weigh much more than others.
     fn queries(&self, sequence: usize, position: usize) -> impl Iterator<Item = f32> {
         let number = sequence * 10_007 + position + 1;
-        self.random(number, self.heads.out_width()).iter().map(|x| 8.0 * x)
+        self.random(number, self.shape.out_width()).iter().map(|x| 8.0 * x)
     }
 
     /// The rows one by one, as they lie in a pass.
@@ -174,27 +174,27 @@ impl Batch {
 
     /// The bytes that have to be moved for some rows, each key once, and the operations on them.
     pub fn work(&self, rows: &[Rows]) -> [f64; 2] {
-        let heads = self.heads;
-        let mut is_seen = vec![false; self.keys.len() / heads.head_dim];
+        let shape = self.shape;
+        let mut is_seen = vec![false; self.keys.len() / shape.head_dim];
         let (mut num_rows, mut num_products) = (0, 0);
         for (sequence, position) in Self::each(rows) {
             num_rows += 1;
-            for key in heads.keys_of(position) {
-                is_seen[self.line(sequence, key, 0).start / heads.head_dim] = true;
+            for key in shape.keys_of(position) {
+                is_seen[self.line(sequence, key, 0).start / shape.head_dim] = true;
                 num_products += 1;
             }
         }
         let num_keys = is_seen.into_iter().filter(|is_seen| *is_seen).count();
-        let key_bytes = num_keys * heads.num_kv_heads * heads.head_dim * 4;
-        let row_bytes = num_rows * heads.out_width() * 6;
-        [(key_bytes + row_bytes) as f64, (num_products * heads.out_width() * 4) as f64]
+        let key_bytes = num_keys * shape.num_kv_heads * shape.head_dim * 4;
+        let row_bytes = num_rows * shape.out_width() * 6;
+        [(key_bytes + row_bytes) as f64, (num_products * shape.out_width() * 4) as f64]
     }
 
     /// How far off `out` is, relative to the weighted magnitudes of the values. Of many rows some
     /// are looked at.
     pub fn error(&self, rows: &[Rows], out: &[bf16]) -> f64 {
         const MAX_ROWS: usize = 150;
-        let width = self.heads.out_width();
+        let width = self.shape.out_width();
         assert_eq!(out.len(), Self::each(rows).count() * width);
         let step = (out.len() / width).div_ceil(MAX_ROWS);
         let found = out.chunks(width).zip(Self::each(rows)).step_by(step);
@@ -209,20 +209,20 @@ impl Batch {
 
     /// The output row in double precision, and with the values' magnitudes in their place.
     fn expected(&self, sequence: usize, position: usize) -> Vec<(f64, f64)> {
-        let heads = self.heads;
+        let shape = self.shape;
         let queries: Vec<f32> =
             self.queries(sequence, position).map(|x| bf16::from_f32(x).to_f32()).collect();
         let mut out = Vec::new();
-        for (head, query) in queries.chunks(heads.head_dim).enumerate() {
-            let kv_head = head * heads.num_kv_heads / heads.num_heads;
+        for (head, query) in queries.chunks(shape.head_dim).enumerate() {
+            let kv_head = head * shape.num_kv_heads / shape.num_heads;
             let lines: Vec<_> =
-                heads.keys_of(position).map(|key| self.line(sequence, key, kv_head)).collect();
+                shape.keys_of(position).map(|key| self.line(sequence, key, kv_head)).collect();
             let score = |line: &Range<usize>| {
                 let keys: Vec<f32> = self.keys[line.clone()].iter().map(|x| x.to_f32()).collect();
-                reference::dot(query, &keys) * heads.scale()
+                reference::dot(query, &keys) * shape.scale()
             };
             let weights = reference::softmax(&lines.iter().map(score).collect::<Vec<_>>());
-            let mut sums = vec![(0.0, 0.0); heads.head_dim];
+            let mut sums = vec![(0.0, 0.0); shape.head_dim];
             for (line, weight) in lines.into_iter().zip(weights) {
                 for (sum, value) in sums.iter_mut().zip(&self.values[line]) {
                     let part = weight * f64::from(value.to_f32());
@@ -270,7 +270,7 @@ pub struct Run {
 impl OnDevice<'_> {
     /// Attends.
     pub fn run(&self, rows: &[Rows], way: Way) -> Result<Run, DeviceError> {
-        let (heads, runtime) = (self.batch.heads, self.runtime);
+        let (shape, runtime) = (self.batch.shape, self.runtime);
         let layout = self.batch.layout(rows);
         let plan = self.plan(&layout, way);
         let num_rows = layout.num_rows();
@@ -282,10 +282,10 @@ impl OnDevice<'_> {
         let positions: Vec<u32> = Batch::each(rows).map(|(_, at)| at as u32).collect();
         let positions = Buffer::of(runtime, &positions)?;
         let qkv = Buffer::of(runtime, &self.qkv(rows))?;
-        let num_partials = plan.num_partials as usize * heads.num_heads;
-        let partial_sums = Buffer::zeroed(runtime, num_partials * heads.head_dim * 4)?;
+        let num_partials = plan.num_partials as usize * shape.num_heads;
+        let partial_sums = Buffer::zeroed(runtime, num_partials * shape.head_dim * 4)?;
         let partial_states = Buffer::zeroed(runtime, num_partials * size_of::<AttentionState>())?;
-        let out = Buffer::zeroed(runtime, num_rows * heads.out_width() * 2)?;
+        let out = Buffer::zeroed(runtime, num_rows * shape.out_width() * 2)?;
         let params = AttentionParams {
             qkv: qkv.ptr(),
             positions: positions.ptr(),
@@ -297,10 +297,10 @@ impl OnDevice<'_> {
             partial_sums: partial_sums.ptr(),
             partial_states: partial_states.ptr(),
             out: out.ptr(),
-            num_heads: heads.num_heads as u32,
-            num_kv_heads: heads.num_kv_heads as u32,
-            window: heads.window.unwrap_or(u32::MAX),
-            scale: (heads.scale() * std::f64::consts::LOG2_E) as f32,
+            num_heads: shape.num_heads as u32,
+            num_kv_heads: shape.num_kv_heads as u32,
+            window: shape.window.unwrap_or(u32::MAX),
+            scale: (shape.scale() * std::f64::consts::LOG2_E) as f32,
         };
         let many_params = AttentionParams { items: many.ptr(), ..params };
         let merge_params = AttentionMergeParams {
@@ -308,10 +308,10 @@ impl OnDevice<'_> {
             partial_sums: partial_sums.ptr(),
             partial_states: partial_states.ptr(),
             out: out.ptr(),
-            num_heads: heads.num_heads as u32,
+            num_heads: shape.num_heads as u32,
             padding: 0,
         };
-        let head_dim = heads.head_dim as u32;
+        let head_dim = shape.head_dim as u32;
         let [num_few, num_many, num_merges] =
             [plan.few.len(), plan.many.len(), plan.merges.len()].map(|num| num as u32);
         let micros = time(runtime, || {
@@ -323,21 +323,21 @@ impl OnDevice<'_> {
                 merge_params.launch(&**runtime, head_dim, num_merges)
             }
         })?;
-        Ok(Run { out: out.read(0, num_rows * heads.out_width())?, micros })
+        Ok(Run { out: out.read(0, num_rows * shape.out_width())?, micros })
     }
 
     fn plan(&self, layout: &Layout, way: Way) -> AttentionPlan {
-        let (heads, info) = (self.batch.heads, self.runtime.info());
-        let shape = PlanShape {
-            num_heads: heads.num_heads as u32,
-            num_kv_heads: heads.num_kv_heads as u32,
-            window: heads.window,
+        let (shape, info) = (self.batch.shape, self.runtime.info());
+        let plan_shape = PlanShape {
+            num_heads: shape.num_heads as u32,
+            num_kv_heads: shape.num_kv_heads as u32,
+            window: shape.window,
             num_processors: if way.takes_wholes { info.num_processors } else { u32::MAX },
-            takes_spans: takes_spans(heads.head_dim as u32, info.max_shared_bytes),
+            takes_spans: takes_spans(shape.head_dim as u32, info.max_shared_bytes),
             grouping: way.grouping,
         };
         let mut plan = AttentionPlan::default();
-        plan.make(layout, &shape);
+        plan.make(layout, &plan_shape);
         // As in the graphs of a backend: padding does nothing.
         plan.few.push(bytemuck::Zeroable::zeroed());
         plan.many.push(bytemuck::Zeroable::zeroed());
@@ -346,8 +346,8 @@ impl OnDevice<'_> {
 
     /// Rows of queries; the rest of them isn't read.
     fn qkv(&self, rows: &[Rows]) -> Vec<f32> {
-        let heads = self.batch.heads;
-        let kv_width = 2 * heads.num_kv_heads * heads.head_dim;
+        let shape = self.batch.shape;
+        let kv_width = 2 * shape.num_kv_heads * shape.head_dim;
         let mut qkv = Vec::new();
         for (sequence, position) in Batch::each(rows) {
             qkv.extend(self.batch.queries(sequence, position));
