@@ -347,3 +347,6 @@ fn rows_that_see(segment: &Segment, keys: &Range<u32>, shape: &PlanShape) -> Ran
     let first_row = segment.rows.start as u32;
     first_row + begin - first_position..first_row + end - first_position
 }
+
+#[cfg(test)]
+mod tests;
