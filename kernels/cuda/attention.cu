@@ -18,8 +18,8 @@
 //
 // One order of all sums: a leaf's scores by ascending d, its weights' sum in the order of the
 // lanes, its weighted values by ascending key, all from zero; then leaves into spans, spans into
-// the whole. What a row doesn't see has weight 0 and adds nothing, so that it doesn't matter with which
-// rows it shares a tile.
+// the whole. What a row doesn't see has weight 0 and adds nothing, so that it doesn't matter with
+// which rows it shares a tile.
 
 #include <attention.cuh>
 

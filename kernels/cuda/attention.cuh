@@ -10,14 +10,14 @@
 
 constexpr u32 NUM_WARPS = 4;
 constexpr u32 NUM_THREADS = NUM_WARPS * 32;
-constexpr u32 TILE_ROWS = 16;                        // of a warp: mma's
-constexpr u32 NUM_STEPS = HEAD_DIM / 16;             // 16 elements each: mma's depth
-constexpr u32 ROW_WORDS = HEAD_DIM / 8;              // of 16 bytes
+constexpr u32 TILE_ROWS = 16;             // of a warp: mma's
+constexpr u32 NUM_STEPS = HEAD_DIM / 16;  // 16 elements each: mma's depth
+constexpr u32 ROW_WORDS = HEAD_DIM / 8;   // of 16 bytes
 constexpr u32 BLOCK_WORDS = BLOCK_LEN * ROW_WORDS;
-constexpr u32 ROW_BYTES = (ROW_WORDS + 1) * 16;      // in shared memory
-constexpr u32 BLOCK_BYTES = BLOCK_LEN * ROW_BYTES;   // in shared memory
+constexpr u32 ROW_BYTES = (ROW_WORDS + 1) * 16;     // in shared memory
+constexpr u32 BLOCK_BYTES = BLOCK_LEN * ROW_BYTES;  // in shared memory
 constexpr u32 LEAF_BLOCKS = LEAF_LEN / BLOCK_LEN;
-constexpr u32 SUM_STRIDE = HEAD_DIM + 8;             // floats of a row of sums in shared memory
+constexpr u32 SUM_STRIDE = HEAD_DIM + 8;  // floats of a row of sums in shared memory
 constexpr u32 ALL_LANES = 0xffffffffu;
 
 static_assert(HEAD_DIM % 16 == 0, "mma takes 16 elements at a time");

@@ -47,11 +47,9 @@ fn parts_of(plan: &AttentionPlan, layout: &Layout, row: u32) -> Vec<(u32, Range<
             if query.row != row {
                 continue;
             }
-            for block in item.begin as usize / BLOCK_LEN..table.len() {
-                let is_seen = block * BLOCK_LEN < item.end as usize;
-                let id = layout.blocks.get(item.first_block as usize + block);
-                assert!(!is_seen || id == Some(&table[block]), "the row's own blocks");
-            }
+            let seen = item.begin as usize / BLOCK_LEN..(item.end as usize).div_ceil(BLOCK_LEN);
+            let from_start = &layout.blocks[item.first_block as usize..];
+            assert_eq!(from_start[seen.clone()], table[seen], "the row's own blocks");
             let leaves = item.begin / LEAF_LEN..item.end.div_ceil(LEAF_LEN);
             if item.is_rest == 0 {
                 parts.push((query.partial, leaves, false));
