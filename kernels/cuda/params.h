@@ -248,3 +248,12 @@ struct PrimitiveParams {
     u32 first_col;  // of the box that TMA reads
     u32 first_row;  // of the box that TMA reads
 };
+
+// See ceiling.cu.
+struct CeilingParams {
+    const u32* x;  // words to copy, or pairs of bfloat16
+    const u32* y;  // pairs of bfloat16
+    float* out;
+    u32 num_steps;  // of a product
+    u32 padding;
+};

@@ -4,6 +4,8 @@
 // mma_fragments:  out[16, 8] += x[16, 16] . y[8, 16]^T, by one warp
 // matrix_lanes:   what ldmatrix gives of 32 rows of 8, and its relatives
 // copy_tile:      out = x by cp.async, with zeros behind num_rows
+// numbers:        what floats become: bfloat16, a pair of them, a power of two
+// pair_warps:     warps hand over their lanes at named barriers, two by two
 // load_tile:      out = a box of TMA as it lies in shared memory
 // wgmma_tile_N:   out[64, N] = x[64, C] . y[N, C]^T, by one warpgroup
 // Nothing here is bound by anything.
@@ -64,6 +66,30 @@ KERNEL(64) copy_tile(PARAM PrimitiveParams p) {
     store_words(p.out + (64 + row) * 4, second[63 - row]);
 }
 KERNEL_EXPORT(copy_tile)
+
+// out: of each float its bfloat16, its pair with its negative, and two to its power.
+// grid: (1)
+KERNEL(128) numbers(PARAM PrimitiveParams p) {
+    u32 i = threadIdx.x;
+    if (i >= p.num_rows) return;
+    float x = __uint_as_float(p.x[i]);
+    u32* out = reinterpret_cast<u32*>(p.out) + i * 3;
+    out[0] = to_bf16(x).bits;
+    out[1] = pack_bf16(x, -x);
+    out[2] = __float_as_uint(exp2_approx(x));
+}
+KERNEL_EXPORT(numbers)
+
+// out: what the same lane of the other warp of its two put down.
+// grid: (1)
+KERNEL(128) pair_warps(PARAM PrimitiveParams p) {
+    SHARED(u32, words, 128);
+    words[threadIdx.x] = p.x[threadIdx.x];
+    u32 pair = threadIdx.x / 64;
+    named_barrier(1 + pair, 64);  // the words of both warps are written before they are read
+    reinterpret_cast<u32*>(p.out)[threadIdx.x] = words[threadIdx.x ^ 32];
+}
+KERNEL_EXPORT(pair_warps)
 
 #ifdef HOPPER
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::mem::{offset_of, size_of};
 
 use super::{
-    attention, copy_blocks, embed, gather, gemm, head, head_merge, norm, primitives, rope_store,
-    sample, target_logits,
+    attention, ceiling, copy_blocks, embed, gather, gemm, head, head_merge, norm, primitives,
+    rope_store, sample, target_logits,
 };
 use crate::runtime;
 
@@ -48,6 +48,7 @@ fn twins() -> Vec<Twin> {
             half_dim,
             interleaved
         }),
+        twin!(ceiling::CeilingParams { x, y, out, num_steps }),
         twin!(copy_blocks::CopyBlocksParams { cache, from, to, plane_bytes, block_bytes }),
         twin!(attention::AttentionItem {
             first_query,

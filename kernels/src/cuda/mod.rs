@@ -16,6 +16,7 @@ mod workspace;
 
 pub mod attention;
 pub mod attention_plan;
+pub mod ceiling;
 pub mod copy_blocks;
 pub mod embed;
 pub mod gather;

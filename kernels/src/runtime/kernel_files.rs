@@ -7,6 +7,7 @@ pub type Entry = (&'static str, Option<(&'static str, &'static [u32])>);
 /// The files.
 pub const KERNEL_FILES: &[Entry] = &[
     ("attention.cu", Some(("HEAD_DIM", &[64, 80, 96, 128, 160, 256]))),
+    ("ceiling.cu", None),
     ("copy_blocks.cu", None),
     ("embed.cu", None),
     ("gather.cu", None),

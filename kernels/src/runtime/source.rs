@@ -46,6 +46,7 @@ impl KernelFile {
 pub const FILES: &[(&str, &str)] = &[
     ("attention.cu", include_str!("../../cuda/attention.cu")),
     ("attention.cuh", include_str!("../../cuda/attention.cuh")),
+    ("ceiling.cu", include_str!("../../cuda/ceiling.cu")),
     ("copy_blocks.cu", include_str!("../../cuda/copy_blocks.cu")),
     ("device.cuh", include_str!("../../cuda/device.cuh")),
     ("embed.cu", include_str!("../../cuda/embed.cu")),

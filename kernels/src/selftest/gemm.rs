@@ -89,15 +89,19 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+/// The timed case of these rows, outputs and inputs.
+pub fn sized(dims: [usize; 3], epilogue: Epilogue, mode: Determinism) -> Case {
+    let problem = Problem::new(dims, epilogue, false);
+    let title = format!("{}, {mode:?}", problem.title());
+    Case::timed("gemm", title, move |runtime| problem.time(runtime, mode))
+}
+
 fn timed_cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for mode in [Determinism::Deterministic, Determinism::Fast] {
         for (num_outputs, num_inputs, epilogue) in LAYERS {
             for num_rows in TIMED_ROWS {
-                let problem = Problem::new([num_rows, num_outputs, num_inputs], epilogue, false);
-                let title = format!("{}, {mode:?}", problem.title());
-                let check = move |runtime: &_| problem.time(runtime, mode);
-                cases.push(Case::timed("gemm", title, check));
+                cases.push(sized([num_rows, num_outputs, num_inputs], epilogue, mode));
             }
         }
     }

@@ -31,18 +31,20 @@ const TIMED: [[usize; 3]; 6] = [
 const LOGIT_ALLOWED: f64 = 1e-6;
 
 pub fn cases() -> Vec<Case> {
-    let title = |[num_choices, vocab_len, num_inputs]: [usize; 3]| {
-        format!("{num_choices} choices of {vocab_len} tokens, {num_inputs} inputs")
-    };
     let small = SHAPES.into_iter().map(|dims| {
         let run = move |runtime: &SharedRuntime| check(runtime, dims);
         Case::small("head", title(dims), run)
     });
-    let timed = TIMED.into_iter().map(|dims| {
-        let run = move |runtime: &SharedRuntime| check(runtime, dims);
-        Case::timed("head", title(dims), run)
-    });
-    small.chain(timed).collect()
+    small.chain(TIMED.map(sized)).collect()
+}
+
+/// The timed case of these dimensions.
+pub fn sized(dims: [usize; 3]) -> Case {
+    Case::timed("head", title(dims), move |runtime: &SharedRuntime| check(runtime, dims))
+}
+
+fn title([num_choices, vocab_len, num_inputs]: [usize; 3]) -> String {
+    format!("{num_choices} choices of {vocab_len} tokens, {num_inputs} inputs")
 }
 
 /// The one token that the second list leaves.

@@ -6,8 +6,10 @@
 
 mod attention;
 mod attention_batch;
+mod ceiling;
 mod compare;
 mod copy_blocks;
+pub mod cpu;
 mod embed;
 mod gather;
 mod gemm;
@@ -17,12 +19,15 @@ mod norm;
 mod primitives;
 mod rope_store;
 mod sample;
+mod sized;
 mod target_logits;
 mod vocabulary;
 
+pub use ceiling::Ceilings;
 pub use input::Input;
+pub use sized::ModelDims;
 
-use crate::runtime::{DeviceError, SharedRuntime};
+use crate::runtime::{Buffer, DeviceError, SharedRuntime};
 
 /// One operation at one shape.
 pub struct Case {
@@ -103,6 +108,7 @@ pub fn cases() -> Vec<Case> {
     let of_operations = [
         primitives::cases(),
         attention::cases(),
+        ceiling::cases(),
         copy_blocks::cases(),
         embed::cases(),
         gather::cases(),
@@ -117,18 +123,24 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Runs `launch` several times and gives the microseconds of the fastest; `None` on the emulator,
-/// whose time means nothing. What `launch` computes must not change when it is repeated.
+/// whose time means nothing. What `launch` computes must not change when it is repeated. In between
+/// the device's caches are filled with other things: in a model they hold other weights, too.
 pub(crate) fn time(
     runtime: &SharedRuntime,
     mut launch: impl FnMut() -> Result<(), DeviceError>,
 ) -> Result<Option<f64>, DeviceError> {
     const NUM_RUNS: usize = 20;
+    /// More than any device's caches hold.
+    const CACHE_BYTES: usize = 1 << 28;
     launch()?;
     if runtime.info().arch == "emulator" {
         return Ok(None);
     }
+    let other = Buffer::zeroed(runtime, CACHE_BYTES)?;
     let mut fastest = f64::INFINITY;
     for _ in 0..NUM_RUNS {
+        // SAFETY: the buffer has so many bytes.
+        unsafe { runtime.clear(other.ptr(), CACHE_BYTES)? };
         let from = runtime.record()?;
         launch()?;
         let to = runtime.record()?;

@@ -40,6 +40,13 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
+/// The timed case of these dimensions.
+pub fn sized(is_layer: bool, dims: [usize; 2]) -> Case {
+    let (name, norm) = NORMS[if is_layer { 2 } else { 0 }];
+    let shape = format!("{name}, {} rows of {}", dims[0], dims[1]);
+    Case::timed("norm", shape, move |runtime| check(runtime, norm, dims))
+}
+
 const EPS: f32 = 1e-5;
 
 fn check(

@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use super::compare::{relative_error, wrong_unless};
+use super::compare::{greater, relative_error, wrong_unless};
 use super::{Case, Finding, Input};
 use crate::cuda::primitives::PrimitiveParams;
 use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime, TensorMapShape};
@@ -26,6 +26,8 @@ pub fn cases() -> Vec<Case> {
         Case::small("primitives", "ldmatrix".to_owned(), matrices),
         Case::small("primitives", "cp.async".to_owned(), |runtime| copies(runtime, 64)),
         Case::small("primitives", "cp.async of 23 rows".to_owned(), |runtime| copies(runtime, 23)),
+        Case::small("primitives", "bfloat16 and powers of two".to_owned(), numbers),
+        Case::small("primitives", "named barriers".to_owned(), pairs),
     ];
     for dims in BOXES {
         let shape = format!("TMA of {dims:?}");
@@ -37,6 +39,8 @@ pub fn cases() -> Vec<Case> {
         let check = move |runtime: &_| warpgroup(runtime, num_cols, num_steps);
         cases.push(Case::small("primitives", shape, check).for_hopper());
     }
+    let title = "part of sums with other bits by wgmma than by mma".to_owned();
+    cases.push(Case::small("primitives", title, other_bits).for_hopper());
     cases
 }
 
@@ -161,19 +165,92 @@ fn warpgroup(
     num_cols: usize,
     num_steps: usize,
 ) -> Result<Finding, DeviceError> {
-    let mut input = Input::new("wgmma");
     let width = num_steps * BOX;
+    let mut input = Input::new("wgmma");
     let (x, y) = (input.bf16s(GROUP_ROWS * width), input.bf16s(num_cols * width));
-    let (x_buffer, y_buffer) = (Buffer::of(runtime, &x)?, Buffer::of(runtime, &y)?);
+    let sums = group_sums(runtime, &x, &y, width)?;
+    Ok(found(relative_error(&sums, &product(&x, &y, width)), F32_ALLOWED))
+}
+
+/// `x · y^T` by wgmma, of rows of `width`.
+fn group_sums(
+    runtime: &SharedRuntime,
+    x: &[bf16],
+    y: &[bf16],
+    width: usize,
+) -> Result<Vec<f32>, DeviceError> {
+    let num_cols = y.len() / width;
+    let (x_buffer, y_buffer) = (Buffer::of(runtime, x)?, Buffer::of(runtime, y)?);
     let out = Buffer::zeroed(runtime, GROUP_ROWS * num_cols * 4)?;
     let tensors = [
         tensor(&x_buffer, GROUP_ROWS, width, GROUP_ROWS),
         tensor(&y_buffer, num_cols, width, num_cols),
     ];
-    let params = PrimitiveParams { out: out.ptr(), num_steps: num_steps as u32, ..NOTHING };
+    let num_steps = (width / BOX) as u32;
+    let params = PrimitiveParams { out: out.ptr(), num_steps, ..NOTHING };
     let name = format!("wgmma_tile_{num_cols}");
     // SAFETY: the buffers have the sizes that the kernel and the tensors say.
     unsafe { params.launch_with_maps(&**runtime, &name, 128, &tensors)? };
-    let found_sums = out.read(0, GROUP_ROWS * num_cols)?;
-    Ok(found(relative_error(&found_sums, &product(&x, &y, width)), F32_ALLOWED))
+    out.read(0, GROUP_ROWS * num_cols)
+}
+
+/// Which part of a product's sums has other bits by wgmma than by one mma after the other. Nothing
+/// relies on either: it says what a device does.
+fn other_bits(runtime: &SharedRuntime) -> Result<Finding, DeviceError> {
+    const STEP: usize = 16;
+    let mut input = Input::new("wgmma and mma");
+    let (x, y) = (input.bf16s(GROUP_ROWS * BOX), input.bf16s(128 * BOX));
+    let by_group = group_sums(runtime, &x, &y, BOX)?;
+    let out = Buffer::zeroed(runtime, 16 * 8 * 4)?;
+    for start in (0..BOX).step_by(STEP) {
+        let part = |rows: &[bf16], num: usize| -> Vec<bf16> {
+            rows.chunks(BOX).take(num).flat_map(|row| &row[start..start + STEP]).copied().collect()
+        };
+        let x_buffer = Buffer::of(runtime, &part(&x, 16))?;
+        let y_buffer = Buffer::of(runtime, &part(&y, 8))?;
+        let params =
+            PrimitiveParams { x: x_buffer.ptr(), y: y_buffer.ptr(), out: out.ptr(), ..NOTHING };
+        // SAFETY: the buffers have the sizes that the kernel says.
+        unsafe { params.launch(&**runtime, "mma_fragments", 32)? };
+    }
+    let by_warp: Vec<f32> = out.read(0, 16 * 8)?;
+    let pairs = by_warp.iter().enumerate().map(|(i, sum)| (sum, by_group[i / 8 * 128 + i % 8]));
+    let num_other = pairs.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+    Ok(found(num_other as f64 / by_warp.len() as f64, 1.0))
+}
+
+fn numbers(runtime: &SharedRuntime) -> Result<Finding, DeviceError> {
+    let mut input = Input::new("numbers");
+    // Halves between neighbours, which go to the even one, and the ends of the range.
+    let ties = [0x3f80_8000, 0x3f81_8000, 0x3f80_8001, 0x3f80_7fff, 0xbf80_8000];
+    let ends = [0.0, -0.0, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, -120.5];
+    let mut x: Vec<f32> = ties.map(f32::from_bits).into_iter().chain(ends).collect();
+    x.extend(input.floats(80).into_iter().map(|x| x * 20.0));
+    let x_buffer = Buffer::of(runtime, &x)?;
+    let out = Buffer::zeroed(runtime, x.len() * 3 * 4)?;
+    let num_rows = x.len() as u32;
+    let params = PrimitiveParams { x: x_buffer.ptr(), out: out.ptr(), num_rows, ..NOTHING };
+    // SAFETY: the buffers have the sizes that the kernel says; a CTA has a thread for each number.
+    unsafe { params.launch(&**runtime, "numbers", num_rows.next_multiple_of(32))? };
+    let words: Vec<u32> = out.read(0, x.len() * 3)?;
+    let mut error = 0.0;
+    for (x, words) in x.iter().zip(words.chunks(3)) {
+        let [low, high] = [*x, -*x].map(|x| u32::from(bf16::from_f32(x).to_bits()));
+        error = greater(error, wrong_unless(words[..2] == [low, high << 16 | low]));
+        let (found, expected) = (f64::from(f32::from_bits(words[2])), f64::from(*x).exp2());
+        let is_same = found.total_cmp(&f64::from(x.exp2())).is_eq();
+        error = greater(error, if is_same { 0.0 } else { (found / expected - 1.0).abs() });
+    }
+    // Two units of the last place.
+    Ok(found(error, 2.5e-7))
+}
+
+fn pairs(runtime: &SharedRuntime) -> Result<Finding, DeviceError> {
+    let x: Vec<u32> = (0..128).map(|i| i * 977).collect();
+    let (x_buffer, out) = (Buffer::of(runtime, &x)?, Buffer::zeroed(runtime, 128 * 4)?);
+    let params = PrimitiveParams { x: x_buffer.ptr(), out: out.ptr(), ..NOTHING };
+    // SAFETY: the buffers have the sizes that the kernel says.
+    unsafe { params.launch(&**runtime, "pair_warps", 128)? };
+    let expected: Vec<u32> = (0..128).map(|i| x[i ^ 32]).collect();
+    Ok(found(wrong_unless(out.read::<u32>(0, 128)? == expected), 0.0))
 }

@@ -14,18 +14,20 @@ const TIMED: [[usize; 3]; 4] =
     [[6, 32_016, 4096], [64, 32_016, 4096], [512, 32_016, 4096], [512, 152_064, 3584]];
 
 pub fn cases() -> Vec<Case> {
-    let title = |[num_targets, vocab_len, num_inputs]: [usize; 3]| {
-        format!("{num_targets} targets of {vocab_len} tokens, {num_inputs} inputs")
-    };
     let small = SHAPES.into_iter().map(|dims| {
         let run = move |runtime: &SharedRuntime| check(runtime, dims);
         Case::small("target_logits", title(dims), run)
     });
-    let timed = TIMED.into_iter().map(|dims| {
-        let run = move |runtime: &SharedRuntime| check(runtime, dims);
-        Case::timed("target_logits", title(dims), run)
-    });
-    small.chain(timed).collect()
+    small.chain(TIMED.map(sized)).collect()
+}
+
+/// The timed case of these dimensions.
+pub fn sized(dims: [usize; 3]) -> Case {
+    Case::timed("target_logits", title(dims), move |runtime: &SharedRuntime| check(runtime, dims))
+}
+
+fn title([num_targets, vocab_len, num_inputs]: [usize; 3]) -> String {
+    format!("{num_targets} targets of {vocab_len} tokens, {num_inputs} inputs")
 }
 
 /// What a logit may be off, relative to the sum of its products' sizes.
