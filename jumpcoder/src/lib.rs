@@ -22,5 +22,7 @@ pub mod program;
 pub mod replay;
 pub mod request;
 pub mod scheduler;
+pub mod selftest;
 pub mod settings;
 pub mod task;
+pub mod throughput;

@@ -13,6 +13,7 @@ use cli::bench::{growth, overhead};
 use cli::ending::{Ending, Failure};
 use cli::generate::generate;
 use cli::plan::{HiArgs, Surroundings};
+use cli::{selftest, throughput};
 
 fn main() -> ExitCode {
     let ending = run(LowArgs::parse()).unwrap_or_else(|failure| {
@@ -30,6 +31,11 @@ fn run(args: LowArgs) -> Result<Ending, Failure> {
         Command::Generate(args) => generate(&HiArgs::new(*args, Surroundings::here())?),
         Command::Bench(BenchCommand::Overhead(args)) => overhead(*args),
         Command::Bench(BenchCommand::Growth(args)) => growth(*args),
+        Command::Bench(BenchCommand::Kernels(args)) => selftest::kernels(&args),
+        Command::Bench(BenchCommand::Decode(args)) => throughput::decode(&args),
+        Command::Bench(BenchCommand::Prefill(args)) => throughput::prefill(&args),
+        Command::Bench(BenchCommand::Score(args)) => throughput::score(&args),
+        Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut LowArgs::command(), "jumpcoder", &mut script);

@@ -133,7 +133,8 @@ fn tasks(args: &WorkloadArgs) -> Result<Vec<Task>, Failure> {
     Ok(problem::tasks(&problems, 1, args.limit))
 }
 
-fn in_pool<T: Send>(
+/// Runs with so many threads.
+pub fn in_pool<T: Send>(
     num_threads: Option<usize>,
     run: impl FnOnce() -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
@@ -143,10 +144,10 @@ fn in_pool<T: Send>(
 }
 
 /// Where the figures go for machines. Opened before anything is measured.
-struct Figures<'a>(Option<(File, &'a Path)>);
+pub struct Figures<'a>(Option<(File, &'a Path)>);
 
 impl<'a> Figures<'a> {
-    fn open(path: Option<&'a Path>) -> Result<Self, Failure> {
+    pub fn open(path: Option<&'a Path>) -> Result<Self, Failure> {
         let open = |path: &'a Path| match File::create(path) {
             Ok(file) => Ok((file, path)),
             Err(reason) => Err(failed(path, reason)),
@@ -154,7 +155,7 @@ impl<'a> Figures<'a> {
         Ok(Self(path.map(open).transpose()?))
     }
 
-    fn write(self, figures: &impl Serialize) -> Result<(), Failure> {
+    pub fn write(self, figures: &impl Serialize) -> Result<(), Failure> {
         let Some((file, path)) = self.0 else { return Ok(()) };
         serde_json::to_writer_pretty(file, figures).map_err(|error| failed(path, error.into()))
     }
@@ -164,12 +165,13 @@ fn failed(path: &Path, reason: io::Error) -> Failure {
     Failure::Figures { path: path.display().to_string(), reason }
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+/// Shows figures to people.
+pub fn print(text: &str) -> Result<(), Failure> {
     io::stdout().write_all(text.as_bytes()).map_err(Failure::stdout)
 }
 
 /// Shows what runs, in one line of the terminal.
-fn progress(text: &str) {
+pub fn progress(text: &str) {
     if io::stderr().is_terminal() {
         // Nobody minds if it can't be shown.
         let _ = write!(io::stderr(), "\r\x1b[K{text}");

@@ -10,6 +10,7 @@ use jumpcoder::output::OutputError;
 use jumpcoder::overhead::BenchError;
 use jumpcoder::problem::InputError;
 use jumpcoder::replay::ReplayError;
+use jumpcoder::throughput::TooLarge;
 use thiserror::Error;
 
 use super::plan::UsageError;
@@ -62,6 +63,9 @@ pub enum Failure {
     /// Found before the work began.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// Found before the work began.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// Found before the work began.
     #[error("can't write the figures to {path}")]
     Figures {

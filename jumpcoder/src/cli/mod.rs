@@ -9,9 +9,11 @@ pub mod ending;
 pub mod generate;
 mod interrupt;
 pub mod plan;
+pub mod selftest;
 mod session;
 mod summary;
 mod threads;
+pub mod throughput;
 
 /// Tells the user something, on standard error.
 pub fn say(text: &str) {

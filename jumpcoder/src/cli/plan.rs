@@ -37,6 +37,10 @@ pub enum UsageError {
     InfillingModelWithoutInfilling,
     #[error("--without: {0}")]
     Mechanism(String),
+    #[error("there is no operation {name:?}, only {known}, and `model`")]
+    Operation { name: String, known: String },
+    #[error("bench kernels needs a GPU: --device cuda says what is missing for one")]
+    KernelsWithoutGpu,
     #[error("{first} and {second} are the same file, {path}: name another one")]
     SameFile { first: &'static str, second: &'static str, path: String },
 }

@@ -13,3 +13,5 @@ mod mutations;
 mod outputs;
 mod problems;
 mod programs;
+mod selftest;
+mod throughput;

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jump_models::ModelShape;
 
-use super::{AlgorithmArgs, EXIT_CODES, MachineArgs, ModelArgs, at_least_one};
+use super::{
+    AlgorithmArgs, DecodeArgs, EXIT_CODES, KernelsArgs, MachineArgs, ModelArgs, PrefillArgs,
+    SELFTEST_CODES, ScoreBenchArgs, at_least_one,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
@@ -26,6 +29,26 @@ pub enum BenchCommand {
     /// length differs.
     #[command(after_help = EXIT_CODES)]
     Growth(Box<GrowthArgs>),
+    /// Measure the kernels of a GPU, each by itself
+    ///
+    /// First what the GPU does at best, a large copy and a large product; then each kernel, checked
+    /// and timed, with its share of the nearer of the two.
+    #[command(after_help = SELFTEST_CODES)]
+    Kernels(Box<KernelsArgs>),
+    /// Measure decoding: one more token for each of some sequences, in one step
+    ///
+    /// Then six branches of one prompt beside six sequences with prompts of their own.
+    #[command(after_help = EXIT_CODES)]
+    Decode(Box<DecodeArgs>),
+    /// Measure prompts, up to their first new token
+    #[command(after_help = EXIT_CODES)]
+    Prefill(Box<PrefillArgs>),
+    /// Measure scoring: candidates that insert something into a program
+    ///
+    /// As forks in one step, as forks one by one, and each whole and alone; logits (one dot product
+    /// a token) and log-probabilities.
+    #[command(after_help = EXIT_CODES)]
+    Score(Box<ScoreBenchArgs>),
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,8 @@
 //! [`plan`](super::plan)'s matter.
 
 mod bench;
+mod selftest;
+mod throughput;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -14,6 +16,8 @@ use jumpcoder::generator::ModelChoice;
 use jumpcoder::settings::Mode;
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
+pub use self::selftest::{KernelsArgs, SelftestArgs};
+pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -22,6 +26,12 @@ Exit codes:
   2    nothing was done: bad usage, bad input, no such model, unwritable output
   3    the run broke off; what was finished before is in the output
   130  interrupted; what was finished before is in the output";
+
+const SELFTEST_CODES: &str = "\
+Exit codes:
+  0    all was right
+  1    something was wrong
+  2    nothing was done: bad usage, no such device, too little memory";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,9 +65,16 @@ pub enum Command {
     /// Without any arguments, the embedded model solves embedded examples.
     #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Generate(Box<GenerateArgs>),
-    /// Measure what jumping costs
+    /// Measure what jumping costs, and how fast the models are
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Check that a device computes what it should
+    ///
+    /// The instructions that kernels are made of, then every operation against its reference in
+    /// double precision, then the embedded model against the processor; on a GPU with times, beside
+    /// what that GPU did at best in the same run.
+    #[command(after_help = SELFTEST_CODES)]
+    Selftest(Box<SelftestArgs>),
     /// Print the completions for a shell
     Completions {
         /// The shell
