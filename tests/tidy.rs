@@ -23,8 +23,26 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// The source files of the workspace, with their texts.
+/// The Rust files of the workspace, with their texts.
 fn sources() -> Vec<(PathBuf, String)> {
+    let found = files_of(&["rs"]);
+    assert!(found.len() > 50, "the walk found the sources");
+    found
+}
+
+/// The kernels and the emulator, with their texts.
+fn device_sources() -> Vec<(PathBuf, String)> {
+    let found = files_of(&["cu", "cuh", "h", "cpp"]);
+    assert!(found.len() > 20, "the walk found the kernels");
+    found
+}
+
+/// The files of the workspace that end in one of `extensions`, with their texts.
+fn files_of(extensions: &[&str]) -> Vec<(PathBuf, String)> {
+    let is_one = |path: &Path| {
+        let found = path.extension().and_then(|extension| extension.to_str());
+        found.is_some_and(|found| extensions.contains(&found))
+    };
     let mut open: Vec<PathBuf> = ["kernels", "models", "engine", "jumpcoder", "benches", "tests"]
         .map(|d| root().join(d))
         .into();
@@ -33,12 +51,11 @@ fn sources() -> Vec<(PathBuf, String)> {
         if path.is_dir() {
             let entries = std::fs::read_dir(&path).expect("a readable folder");
             open.extend(entries.map(|entry| entry.expect("a readable entry").path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if is_one(&path) {
             let text = std::fs::read_to_string(&path).expect("a readable file");
             found.push((path, text));
         }
     }
-    assert!(found.len() > 50, "the walk found the sources");
     found
 }
 
@@ -69,13 +86,14 @@ fn packages_depend_downwards_only() {
 #[test]
 fn files_are_small_and_say_what_they_are() {
     let mut complaints = Vec::new();
-    for (path, text) in sources() {
+    for (path, text) in sources().into_iter().chain(device_sources()) {
         let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
         let num_lines = text.lines().count();
         if num_lines > MAX_LINES {
             complaints.push(format!("{shown}: {num_lines} lines"));
         }
-        if !text.starts_with("//!") {
+        let beginning = if path.extension().is_some_and(|e| e == "rs") { "//!" } else { "// " };
+        if !text.starts_with(beginning) {
             complaints.push(format!("{shown}: doesn't begin with what it is"));
         }
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
@@ -108,6 +126,28 @@ fn functions_are_short() {
     check(&complaints);
 }
 
+/// Kernels may be longer than functions, but not endless.
+#[test]
+fn kernels_are_short() {
+    const MAX_KERNEL_LINES: usize = 150;
+    let mut complaints = Vec::new();
+    let mut num_kernels = 0;
+    for (path, text) in device_sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        let starts = (0..lines.len()).filter(|start| lines[*start].starts_with("KERNEL("));
+        for start in starts {
+            let end = lines[start..].iter().position(|line| *line == "}");
+            let num_lines = end.expect("a kernel ends at the margin") + 1;
+            num_kernels += 1;
+            if num_lines > MAX_KERNEL_LINES {
+                complaints.push(format!("{}:{}: {num_lines} lines", path.display(), start + 1));
+            }
+        }
+    }
+    assert!(num_kernels > 10, "the kernels were found");
+    check(&complaints);
+}
+
 /// The first line and the length of each function, by the indentation that rustfmt gives.
 fn function_lengths(text: &str) -> Vec<(usize, usize)> {
     let lines: Vec<&str> = text.lines().collect();
@@ -134,7 +174,7 @@ fn nothing_is_left_open() {
         [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("dbg", "!(")];
     let ignored = concat!("#[", "ignore");
     let mut complaints = Vec::new();
-    for (path, text) in sources() {
+    for (path, text) in sources().into_iter().chain(device_sources()) {
         for word in words.iter().chain([&ignored]).filter(|word| text.contains(**word)) {
             complaints.push(format!("{}: {word}", path.display()));
         }
