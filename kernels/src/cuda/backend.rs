@@ -19,7 +19,7 @@ use super::read_out::{self, Asked, Chunk};
 use super::workspace::Workspace;
 use crate::backend::{AttentionShape, Backend, MatrixView, RopeTable, WeightSlice};
 use crate::pass::{Given, Part, PassInput, PassLimits};
-use crate::runtime::{DeviceError, SharedRuntime};
+use crate::runtime::{DeviceError, KernelFile, SharedRuntime};
 
 /// A device and the memory of its passes.
 pub struct Cuda {
@@ -126,6 +126,7 @@ impl Backend for Cuda {
 
     fn reserve(&mut self, limits: &PassLimits) -> Result<(), DeviceError> {
         check(limits)?;
+        self.runtime().prepare(&files(limits.attention.head_dim as u32))?;
         let staging = self.ops.reserve(limits)?;
         let info = self.runtime().info();
         let plan_shape = PlanShape {
@@ -278,6 +279,14 @@ impl Backend for Cuda {
         pass.head.set(Some(source));
         pass.run(|| self.ops.read_out(source, &pass.asked));
     }
+}
+
+/// The kernel files that a model's passes use: compiled together, they take the time of the longest.
+fn files(head_dim: u32) -> Vec<KernelFile> {
+    let used = KernelFile::all().into_iter();
+    used.filter(|file| file.constants.is_empty() || file.constants == [("HEAD_DIM", head_dim)])
+        .filter(|file| file.name != "primitives.cu")
+        .collect()
 }
 
 /// Whether there are kernels for a model.
