@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::cubin_cache::{CubinCache, Key};
-use super::{DeviceError, KernelFile, Nvrtc};
+use super::{DeviceError, KernelFile, Nvrtc, Spills};
 
 /// Makes machine code for one architecture.
 pub struct Compiler {
@@ -18,7 +18,7 @@ impl Compiler {
     /// The machine code of a file.
     pub fn cubin(&self, file: &KernelFile) -> Result<Vec<u8>, DeviceError> {
         let key = Key::new(file, &self.arch, self.nvrtc.version());
-        self.cache.get_or_compile(&key, || self.nvrtc.compile(file, &self.arch))
+        self.cache.get_or_compile(&key, || self.nvrtc.compile(file, &self.arch, Spills::Allowed))
     }
 
     /// That of all `files`, in their order, on all cores.
@@ -59,7 +59,9 @@ mod tests {
         let files: Vec<KernelFile> =
             ["gather.cu", "embed.cu", "gather.cu"].map(KernelFile::plain).into();
         let cubins = compiler.cubins(&files).unwrap();
-        let alone = files.iter().map(|file| compiler.nvrtc.compile(file, "sm_80").unwrap());
+        let alone = files
+            .iter()
+            .map(|file| compiler.nvrtc.compile(file, "sm_80", Spills::Allowed).unwrap());
         assert_eq!(cubins, alone.collect::<Vec<_>>(), "in their order, and the same bytes");
         let num_kept = || fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(num_kept(), 2);

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::nvrtc::{Nvrtc, Version};
+use super::nvrtc::{Nvrtc, Spills, Version};
 use super::source::{FILES, KernelFile};
 
 /// What a file begins with; the number changes with the format.
@@ -71,7 +71,7 @@ pub struct Key {
 impl Key {
     /// Every file of `cuda/` counts, since any may be included.
     pub fn new(file: &KernelFile, arch: &str, nvrtc: Version) -> Self {
-        let options = Nvrtc::options(file, arch);
+        let options = Nvrtc::options(file, arch, Spills::Allowed);
         let version = format!("{}.{}", nvrtc.0, nvrtc.1);
         let sources = FILES.iter().flat_map(|(name, text)| [*name, *text]);
         let parts = [file.name, &version].into_iter();

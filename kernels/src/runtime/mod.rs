@@ -26,7 +26,7 @@ pub use emulator::Emulator;
 #[cfg(test)]
 pub(crate) use emulator::offset;
 pub use error::DeviceError;
-pub use nvrtc::Nvrtc;
+pub use nvrtc::{Nvrtc, Spills};
 pub use source::{Constant, KernelFile};
 pub use survey::{DeviceFound, DriverFound, LibraryFound, Survey};
 

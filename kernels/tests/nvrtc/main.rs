@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use jump_kernels::runtime::{DeviceError, KernelFile, Nvrtc};
+use jump_kernels::runtime::{DeviceError, KernelFile, Nvrtc, Spills};
 use rayon::prelude::*;
 
 /// Ampere, Ada, Hopper, Blackwell.
@@ -37,7 +37,7 @@ fn every_kernel_compiles_for_every_architecture_and_nothing_spills() {
     assert!(files.len() >= 5, "the list has the kernels");
     let all: Vec<_> = files.iter().flat_map(|file| ARCHS.map(|arch| (file, arch))).collect();
     let failures = Mutex::new(Vec::new());
-    all.into_par_iter().for_each(|(file, arch)| match nvrtc.compile(file, arch) {
+    all.into_par_iter().for_each(|(file, arch)| match nvrtc.compile(file, arch, Spills::Refused) {
         Ok(cubin) => assert_eq!(&cubin[..4], b"\x7fELF", "{} for {arch}", file.title()),
         Err(error) => failures.lock().unwrap().push(error.to_string()),
     });
@@ -49,7 +49,8 @@ fn every_kernel_compiles_for_every_architecture_and_nothing_spills() {
 #[test]
 fn an_unknown_architecture_is_an_error_with_the_compilers_words() {
     let Some(nvrtc) = nvrtc() else { return };
-    let error = nvrtc.compile(&KernelFile::plain("gather.cu"), "sm_1").unwrap_err();
+    let error =
+        nvrtc.compile(&KernelFile::plain("gather.cu"), "sm_1", Spills::Allowed).unwrap_err();
     let DeviceError::Compile { file, arch, log } = error else { panic!("{error}") };
     assert_eq!((file.as_str(), arch.as_str()), ("gather.cu", "sm_1"));
     assert!(log.contains("gpu-architecture"), "{log}");
@@ -83,7 +84,9 @@ fn the_machine_code_has_what_was_meant() {
         .par_iter()
         .filter_map(|file| Some((file, EXPECTED.iter().find(|e| e.file == file.name)?)))
         .flat_map_iter(|(file, expected)| {
-            let cubin = nvrtc.compile(file, "sm_90a").unwrap_or_else(|error| panic!("{error}"));
+            let cubin = nvrtc
+                .compile(file, "sm_90a", Spills::Allowed)
+                .unwrap_or_else(|error| panic!("{error}"));
             let code = disassembler.run(&file.title(), &cubin);
             let complain = |what: &str, word: &&str| format!("{}: {what} {word}", file.title());
             let missing = expected.has.iter().filter(|word| !code.contains(**word));
