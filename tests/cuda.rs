@@ -8,7 +8,8 @@ use jump_engine::{
     Engine, EngineSize, LanguageModel, NextToken, Outcome, ScoreTarget, SequenceId, Work,
 };
 use jump_kernels::cpu::Cpu;
-use jump_kernels::cuda::{Cuda, Determinism};
+use jump_kernels::cuda::attention_plan::Grouping;
+use jump_kernels::cuda::{Cuda, CudaOptions, Determinism};
 use jump_kernels::runtime::{Emulator, SharedRuntime};
 use jump_kernels::{Backend, Sampling, ScoreKind, TokenId};
 use jump_models::Checkpoint;
@@ -35,7 +36,7 @@ fn engine<B: Backend>(backend: B) -> Engine<B> {
 }
 
 fn emulated() -> Engine<Cuda> {
-    engine(Cuda::new(emulator(), Determinism::Deterministic))
+    engine(Cuda::new(emulator(), CudaOptions::default()))
 }
 
 /// Some hundred tokens: more than a span of keys.
@@ -114,7 +115,10 @@ fn scores_are_the_processors_within_bfloat16() {
 fn fast_scores_are_the_processors_too() {
     let tokens = tokens(300);
     let expected = scores(&mut engine(Cpu::new()), &tokens, 512, ScoreKind::Logit);
-    let backend = Cuda::new(emulator(), Determinism::Fast);
+    let backend = Cuda::new(
+        emulator(),
+        CudaOptions { determinism: Determinism::Fast, ..CudaOptions::default() },
+    );
     let found = scores(&mut engine(backend), &tokens, 512, ScoreKind::Logit);
     let magnitude = expected.iter().fold(0.0_f32, |max, score| max.max(score.abs()));
     for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
@@ -166,15 +170,19 @@ fn forks(engine: &mut dyn LanguageModel, num: usize, stem_len: usize) -> Vec<Wor
 
 #[test]
 fn neighbours_and_shared_prefixes_change_no_bit() {
-    let run = |num_together: usize| -> Vec<Outcome> {
-        let mut engine = emulated();
-        let works = forks(&mut engine, 63, 300);
+    let run = |num_together: usize, grouping: Grouping| -> Vec<Outcome> {
+        let options = CudaOptions { grouping, ..CudaOptions::default() };
+        let mut engine = engine(Cuda::new(emulator(), options));
+        let works = forks(&mut engine, 64, 300);
         let groups = works.chunks(num_together);
         groups.flat_map(|works| engine.step(works).expect("it fits")).collect()
     };
-    let alone = run(1);
-    for num_together in [7, 63] {
-        assert_eq!(run(num_together), alone, "{num_together} at a time");
+    let alone = run(1, Grouping::Off);
+    for num_together in [7, 64] {
+        for grouping in [Grouping::Off, Grouping::Always] {
+            let found = run(num_together, grouping);
+            assert_eq!(found, alone, "{num_together} at a time, {grouping:?}");
+        }
     }
 }
 
@@ -213,7 +221,7 @@ fn every_kind_of_choice_is_the_same_among_others() {
 #[test]
 fn a_step_is_one_upload_one_download_and_no_allocation() {
     let runtime = Arc::new(Counting::new(emulator()));
-    let mut engine = engine(Cuda::new(runtime.clone(), Determinism::Deterministic));
+    let mut engine = engine(Cuda::new(runtime.clone(), CudaOptions::default()));
     let before = runtime.counts();
     let tokens = tokens(120);
     let sequence = engine.new_sequence();
@@ -263,7 +271,9 @@ fn programs(device: &Device, concurrency: usize) -> Vec<(usize, String, usize)> 
 
 #[test]
 fn programs_are_the_processors() {
-    let emulated = Device::Cuda { runtime: emulator(), determinism: Determinism::Deterministic };
+    // The examples are short: what the branches share wouldn't pay to be grouped.
+    let options = CudaOptions { grouping: Grouping::Always, ..CudaOptions::default() };
+    let emulated = Device::Cuda { runtime: emulator(), options };
     let expected = programs(&Device::Cpu, 8);
     assert!(expected.iter().map(|(.., num_insertions)| num_insertions).sum::<usize>() > 0);
     assert!(expected.len() >= 5);

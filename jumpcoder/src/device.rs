@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jump_engine::{Engine, EngineError, EngineSize, LanguageModel};
 use jump_kernels::cpu::Cpu;
-use jump_kernels::cuda::{Cuda, Determinism};
+use jump_kernels::cuda::{Cuda, CudaOptions};
 use jump_kernels::runtime::{Driver, DriverOptions, Emulator, SharedRuntime};
 use jump_kernels::{Backend, DeviceError};
 use jump_models::{Checkpoint, ModelConfig};
@@ -51,8 +51,8 @@ pub enum Device {
     Cuda {
         /// The device.
         runtime: SharedRuntime,
-        /// Whether a row's bits may depend on its neighbours.
-        determinism: Determinism,
+        /// How it computes.
+        options: CudaOptions,
     },
 }
 
@@ -65,18 +65,18 @@ impl Device {
     /// The GPU that was named isn't there, or can't be used.
     pub fn open(
         choice: DeviceChoice,
-        options: &DriverOptions,
-        determinism: Determinism,
+        driver: &DriverOptions,
+        options: CudaOptions,
     ) -> Result<(Self, Option<DeviceError>), DeviceError> {
-        let cuda = |runtime| Self::Cuda { runtime, determinism };
+        let cuda = |runtime| Self::Cuda { runtime, options };
         match choice {
             DeviceChoice::Cpu => Ok((Self::Cpu, None)),
             DeviceChoice::Emulator => Ok((cuda(Arc::new(Emulator::new()?)), None)),
             DeviceChoice::Cuda(number) => {
-                let driver = Driver::open(number, options)?;
+                let driver = Driver::open(number, driver)?;
                 Ok((cuda(Arc::new(driver)), None))
             }
-            DeviceChoice::Auto => match Driver::open(0, options) {
+            DeviceChoice::Auto => match Driver::open(0, driver) {
                 Ok(driver) => Ok((cuda(Arc::new(driver)), None)),
                 Err(error) => Ok((Self::Cpu, Some(error))),
             },
@@ -99,8 +99,8 @@ impl Device {
     pub fn block_bytes(&self, config: &ModelConfig) -> usize {
         match self {
             Self::Cpu => Engine::block_bytes(&Cpu::new(), config),
-            Self::Cuda { runtime, determinism } => {
-                Engine::block_bytes(&Cuda::new(runtime.clone(), *determinism), config)
+            Self::Cuda { runtime, options } => {
+                Engine::block_bytes(&Cuda::new(runtime.clone(), *options), config)
             }
         }
     }
@@ -115,8 +115,8 @@ impl Device {
         let limits = config.pass_limits(max_rows, context_len);
         let shared = match self {
             Self::Cpu => Cpu::new().workspace_bytes(&limits),
-            Self::Cuda { runtime, determinism } => {
-                Cuda::new(runtime.clone(), *determinism).workspace_bytes(&limits)
+            Self::Cuda { runtime, options } => {
+                Cuda::new(runtime.clone(), *options).workspace_bytes(&limits)
             }
         };
         shared.saturating_add(config.activation_bytes(max_rows))
@@ -134,8 +134,8 @@ impl Device {
     ) -> Result<Box<dyn LanguageModel>, EngineError> {
         Ok(match self {
             Self::Cpu => Box::new(Engine::new(Cpu::new(), checkpoint, size)?),
-            Self::Cuda { runtime, determinism } => {
-                let backend = Cuda::new(runtime.clone(), *determinism);
+            Self::Cuda { runtime, options } => {
+                let backend = Cuda::new(runtime.clone(), *options);
                 Box::new(Engine::new(backend, checkpoint, size)?)
             }
         })

@@ -1,7 +1,7 @@
 //! From the arguments about a device to the device.
 
 use jump_kernels::DeviceError;
-use jump_kernels::cuda::Determinism;
+use jump_kernels::cuda::{CudaOptions, Determinism};
 use jump_kernels::runtime::DriverOptions;
 use jumpcoder::device::{Device, DeviceChoice};
 
@@ -14,8 +14,9 @@ use super::say;
 pub fn open(args: &DeviceArgs, is_quiet: bool) -> Result<Device, Failure> {
     let determinism = if args.fast { Determinism::Fast } else { Determinism::Deterministic };
     let choice = args.device.unwrap_or(DeviceChoice::Auto);
+    let options = CudaOptions { determinism, ..CudaOptions::default() };
     let (device, reason) =
-        Device::open(choice, &driver_options(args), determinism).map_err(Failure::Device)?;
+        Device::open(choice, &driver_options(args), options).map_err(Failure::Device)?;
     if let Some(reason) = reason
         && !is_quiet
         && (args.device.is_some() || !matches!(reason, DeviceError::NoDriver { .. }))

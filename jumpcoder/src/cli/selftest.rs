@@ -48,7 +48,9 @@ pub fn kernels(args: &KernelsArgs) -> Result<Ending, Failure> {
     let figures = Figures::open(args.json.as_deref())?;
     let device = device::open(&args.device, false)?;
     let (runtime, mode) = match &device {
-        Device::Cuda { runtime, determinism } if !is_emulator(runtime) => (runtime, *determinism),
+        Device::Cuda { runtime, options } if !is_emulator(runtime) => {
+            (runtime, options.determinism)
+        }
         _ => return Err(UsageError::KernelsWithoutGpu.into()),
     };
     let cases = match &args.random_weights {

@@ -56,11 +56,12 @@ impl PlanShape {
 }
 
 /// Which sequences that share blocks are stacked. It changes no bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grouping {
     /// None.
     Off,
     /// Those that share enough.
+    #[default]
     WherePays,
     /// All that share a leaf.
     Always,

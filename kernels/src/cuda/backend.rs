@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::Determinism;
+use super::CudaOptions;
 use super::attention::{HEAD_DIMS, MANY_ROWS, takes_spans};
 use super::attention_plan::{Grouping, PlanShape};
 use super::cache::Cache;
@@ -40,15 +40,9 @@ struct State {
 
 impl Cuda {
     /// On a device.
-    pub fn new(runtime: SharedRuntime, determinism: Determinism) -> Self {
-        let ops = Operations::new(runtime, determinism);
-        Self { ops, grouping: Grouping::WherePays, state: None }
-    }
-
-    /// Stacks the rows of sequences that share blocks by another rule: it changes no bit, but time.
-    #[must_use]
-    pub fn with_grouping(self, grouping: Grouping) -> Self {
-        Self { grouping, ..self }
+    pub fn new(runtime: SharedRuntime, options: CudaOptions) -> Self {
+        let ops = Operations::new(runtime, options.determinism);
+        Self { ops, grouping: options.grouping, state: None }
     }
 
     /// Passes whose launches were recorded.

@@ -40,3 +40,12 @@ pub enum Determinism {
     /// On the kernel that is the fastest for the pass.
     Fast,
 }
+
+/// How the backend computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CudaOptions {
+    /// What a row's bits may depend on.
+    pub determinism: Determinism,
+    /// Which sequences that share blocks attend together; changes no bit.
+    pub grouping: attention_plan::Grouping,
+}

@@ -15,13 +15,13 @@ use crate::pass::{Given, Wanted};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOutLimits {
     /// Choices and log-probabilities.
-    pub num_choices: usize,
+    pub choices: usize,
     /// Choices that are drawn: each needs its logits written out.
-    pub num_draws: usize,
+    pub draws: usize,
     /// Different lists of banned tokens.
-    pub num_ban_lists: usize,
+    pub ban_lists: usize,
     /// Logits of given tokens.
-    pub num_targets: usize,
+    pub targets: usize,
 }
 
 /// One part of what is wanted: some of the choices followed by the log-probabilities, and some of
@@ -56,7 +56,7 @@ pub fn chunks(wanted: &Wanted, limits: ReadOutLimits) -> Vec<Chunk> {
     loop {
         let chunk = Chunk {
             choices: choice..choice + num_fitting(wanted, choice, limits),
-            targets: target..wanted.logits.len().min(target + limits.num_targets),
+            targets: target..wanted.logits.len().min(target + limits.targets),
         };
         (choice, target) = (chunk.choices.end, chunk.targets.end);
         found.push(chunk);
@@ -71,14 +71,14 @@ fn num_fitting(wanted: &Wanted, first: usize, limits: ReadOutLimits) -> usize {
     let (mut num_draws, mut lists) = (0, HashSet::new());
     let later = wanted.choices.iter().skip(first).map(Some);
     let scored = first.max(wanted.choices.len())..wanted.choices.len() + wanted.logprobs.len();
-    let all = later.chain(scored.map(|_| None)).take(limits.num_choices);
+    let all = later.chain(scored.map(|_| None)).take(limits.choices);
     all.take_while(|choice| {
         let Some(choice) = choice else { return true };
         num_draws += usize::from(is_drawn(choice));
         if !choice.banned.is_empty() {
             lists.insert(choice.banned.as_ptr());
         }
-        num_draws <= limits.num_draws && lists.len() <= limits.num_ban_lists
+        num_draws <= limits.draws && lists.len() <= limits.ban_lists
     })
     .count()
 }
@@ -179,8 +179,7 @@ mod tests {
     use super::*;
     use crate::sampling::Sampling;
 
-    const LIMITS: ReadOutLimits =
-        ReadOutLimits { num_choices: 4, num_draws: 2, num_ban_lists: 1, num_targets: 3 };
+    const LIMITS: ReadOutLimits = ReadOutLimits { choices: 4, draws: 2, ban_lists: 1, targets: 3 };
 
     fn choice(row: u32, banned: &Arc<[TokenId]>, is_drawn: bool) -> Choice {
         let sampling = Sampling { temperature: 1.0, top_k: None, top_p: 1.0, key: u64::from(row) };

@@ -83,10 +83,10 @@ pub struct Workspace {
 impl Workspace {
     /// What the head may be asked at once.
     pub const READ_OUT: ReadOutLimits = ReadOutLimits {
-        num_choices: MAX_CHOICES,
-        num_draws: MAX_DRAWS,
-        num_ban_lists: MAX_BAN_LISTS,
-        num_targets: MAX_TARGETS,
+        choices: MAX_CHOICES,
+        draws: MAX_DRAWS,
+        ban_lists: MAX_BAN_LISTS,
+        targets: MAX_TARGETS,
     };
 
     /// Bytes of the arrays, and of the staging memory.

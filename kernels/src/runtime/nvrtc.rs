@@ -384,7 +384,7 @@ pub mod tests {
     #[test]
     fn constants_and_architecture_are_told_to_the_compiler() {
         let file = KernelFile { name: "attention.cu", constants: vec![("HEAD_DIM", 128)] };
-        let options = Nvrtc::options(&file, "sm_90a");
+        let options = Nvrtc::options(&file, "sm_90a", Spills::Refused);
         for option in ["--gpu-architecture=sm_90a", "-DHEAD_DIM=128"] {
             assert!(options.iter().any(|given| given == option), "{options:?}");
         }

@@ -257,7 +257,7 @@ fn a_product_is_there_after_its_wait() {
     for runtime in [normal(), strict()] {
         kernel.passes(&runtime, 0);
         let out = kernel.run(&runtime, 0).unwrap();
-        assert!(out.iter().all(|x| *x == 64.0), "a product of ones");
+        assert!(out.iter().all(|x| x.to_bits() == 64.0_f32.to_bits()), "a product of ones");
         kernel.is_poisoned(&runtime, 1);
         let fault = "registers of d were written, and no wgmma_fence followed";
         kernel.finds(&runtime, 2, "the product", fault);
