@@ -1,8 +1,9 @@
 //! Compiles the emulator, and every kernel file with it, for the host.
 //!
-//! A kernel file is a translation unit of its own for each set of constants that it is used with; it
-//! is made here, so that a new file is one line in `KERNEL_FILES`.
+//! A kernel file is a translation unit of its own for each set of constants that it is used with.
+//! It is made here, so that a new file is one line in `KERNEL_FILES`.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -46,11 +47,59 @@ fn main() {
     compiler().flag("-ffp-contract=fast").files(emulator).compile("jump_emulator");
     let units = kernel_units(&out);
     let mut kernels = kernel_compiler();
-    kernels.define("IS_STRICT", "false").files(&units).compile("jump_emulated_kernels");
+    kernels.define("IS_STRICT", "false");
+    compile_changed(&mut kernels, &out.join("normal"), &units, "jump_emulated_kernels");
     // Only the calls at every access are wanted of the sanitizer; emu/tsan.cpp has what they call.
     let mut strict = kernel_compiler();
-    strict.define("IS_STRICT", "true").flag("-fsanitize=thread").files(&units);
-    strict.compile("jump_strict_kernels");
+    strict.define("IS_STRICT", "true").flag("-fsanitize=thread");
+    compile_changed(&mut strict, &out.join("strict"), &units, "jump_strict_kernels");
+}
+
+/// A translation unit, and the hash of all that goes into it.
+struct Unit {
+    path: PathBuf,
+    hash: u64,
+}
+
+/// Makes a library of the units, whose objects are kept in a folder of their own: most changes are
+/// to one kernel file.
+fn compile_changed(build: &mut cc::Build, folder: &Path, units: &[Unit], name: &str) {
+    fs::create_dir_all(folder).expect("the build's folder can be written to");
+    let object = |unit: &Unit| {
+        let stem = unit.path.file_stem().expect("units have names").display();
+        folder.join(format!("{stem}-{:016x}.o", unit.hash))
+    };
+    let changed: Vec<&Unit> = units.iter().filter(|unit| !object(unit).exists()).collect();
+    let mut compiler = build.clone();
+    compiler.out_dir(folder).files(changed.iter().map(|unit| &unit.path));
+    for (made, unit) in compiler.compile_intermediates().iter().zip(changed) {
+        fs::rename(made, object(unit)).expect("the build's folder can be written to");
+    }
+    build.objects(units.iter().map(object)).compile(name);
+}
+
+/// The hash of files' contents.
+fn hash_of(paths: impl IntoIterator<Item = PathBuf>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        fs::read(&path).expect("the sources can be read").hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// What every unit includes, and the flags that it is compiled with.
+fn headers() -> Vec<PathBuf> {
+    let is_header =
+        |path: &PathBuf| path.extension().is_some_and(|kind| kind == "h" || kind == "cuh");
+    let list = |folder| fs::read_dir(folder).expect("the sources are there");
+    let entries = ["cuda", "emu"].into_iter().flat_map(list);
+    let mut headers: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("the sources are there").path())
+        .filter(is_header)
+        .collect();
+    headers.push("build.rs".into());
+    headers.sort();
+    headers
 }
 
 /// The compiler of kernels.
@@ -117,32 +166,33 @@ fn offsets_unit(out: &Path) -> PathBuf {
 }
 
 /// Writes the translation units of the kernel files.
-fn kernel_units(out: &Path) -> Vec<PathBuf> {
-    let mut units = Vec::new();
-    units.extend(PLANTED_FILES.iter().map(|file| kernel_unit(out, file, file, "")));
+fn kernel_units(out: &Path) -> Vec<Unit> {
+    let headers_hash = hash_of(headers());
+    let unit = |file: &str, title: &str, define: &str| {
+        let path = out.join(format!("{}.cpp", title.replace([' ', '=', '/'], "_")));
+        fs::write(&path, unit_text(file, title, define))
+            .expect("the build's folder can be written to");
+        let folder = if file.starts_with("planted/") { "emu" } else { "cuda" };
+        let own_hash = hash_of([path.clone(), Path::new(folder).join(file)]);
+        Unit { path, hash: headers_hash ^ own_hash }
+    };
+    let mut units: Vec<Unit> = PLANTED_FILES.iter().map(|file| unit(file, file, "")).collect();
     for (file, constant) in KERNEL_FILES {
         let Some((constant, values)) = constant else {
-            units.push(kernel_unit(out, file, file, ""));
+            units.push(unit(file, file, ""));
             continue;
         };
         for value in *values {
             let title = format!("{file} {constant}={value}");
             let define = format!("#define {constant} {value}\n");
-            units.push(kernel_unit(out, file, &title, &define));
+            units.push(unit(file, &title, &define));
         }
     }
     units
 }
 
-/// Writes the translation unit of a file with a constant.
-fn kernel_unit(out: &Path, file: &str, title: &str, define: &str) -> PathBuf {
-    let path = out.join(format!("{}.cpp", title.replace([' ', '=', '/'], "_")));
-    fs::write(&path, unit(file, title, define)).expect("the build's folder can be written to");
-    path
-}
-
 /// All of a kernel file is in a namespace without a name: other files use the same names.
-fn unit(file: &str, title: &str, define: &str) -> String {
+fn unit_text(file: &str, title: &str, define: &str) -> String {
     format!(
         "#define FILE_TITLE \"{title}\"\n{define}\
          #include <emulator.h>\nnamespace {{\n#include <{file}>\n}}\n"

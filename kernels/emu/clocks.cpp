@@ -9,11 +9,17 @@ Clocks::Clocks() : rows(static_cast<u32*>(calloc(size_t(MAX_ACTORS) * MAX_ACTORS
     if (!rows) throw std::bad_alloc();
 }
 
+u32 Clocks::newest(u32 first_actor) const {
+    u32 newest = base;
+    for (u32 actor = first_actor; actor < num_actors; ++actor) {
+        newest = std::max(newest, now(actor));
+    }
+    return newest;
+}
+
 void Clocks::begin(u32 num_threads) {
     // Clocks never go back, so what is older than `base` needs no cleaning up.
-    u32 newest = base;
-    for (u32 actor = 0; actor < num_actors; ++actor) newest = std::max(newest, now(actor));
-    base = newest + 1;
+    base = newest(0) + 1;
     num_actors = FIRST_THREAD + num_threads;
     for (u32 actor = 0; actor < num_actors; ++actor) row(actor)[actor] = base;
 }
@@ -46,9 +52,7 @@ void Clocks::meet(const u32* threads, u32 num) {
 
 // Of threads, everything so far is older than the new base; the others' clocks are handed round.
 void Clocks::meet_all() {
-    u32 newest = base;
-    for (u32 actor = FIRST_THREAD; actor < num_actors; ++actor) newest = std::max(newest, now(actor));
-    base = newest + 1;
+    base = newest(FIRST_THREAD) + 1;
     u32 seen[FIRST_THREAD] = {};
     for (u32 actor = FIRST_THREAD; actor < num_actors; ++actor) {
         for (u32 i = 0; i < FIRST_THREAD; ++i) seen[i] = std::max(seen[i], row(actor)[i]);

@@ -43,6 +43,8 @@ class Clocks {
     void meet_all();
 
   private:
+    // The newest clock of the actors from one on.
+    u32 newest(u32 first_actor) const;
     u32* row(u32 actor) const { return rows.get() + size_t(actor) * MAX_ACTORS; }
 
     struct Free {

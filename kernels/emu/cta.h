@@ -26,8 +26,8 @@ constexpr u32 MAX_WARPS = MAX_THREADS / WARP_LEN;
 constexpr u32 NUM_BARRIERS = 16;
 
 
-// What the lanes of a warp do together: the last to arrive does it for all of them. `operands` holds
-// what each lane brought.
+// What the lanes of a warp do together: the last to arrive does it for all of them. `operands`
+// holds what each lane brought.
 using Collective = void (*)(void* const* operands);
 
 struct Warp {

@@ -41,23 +41,25 @@ void wait_for_copies(u32 num_pending) { thread->copies.wait(num_pending); }
 
 // --- atomics -----------------------------------------------------------------------------------
 
+constexpr int ORDER = __ATOMIC_SEQ_CST;
+
 u32 atomic_load(u32* at, Place place) {
     check_aligned(at, sizeof *at, place);
     cta->check_access(at, sizeof *at, Access::UPDATE, place);
-    return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(at, ORDER);
 }
 u64 atomic_load(u64* at, Place place) {
     check_aligned(at, sizeof *at, place);
     cta->check_access(at, sizeof *at, Access::UPDATE, place);
-    return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(at, ORDER);
 }
 bool atomic_replace(u32* at, u32& old, u32 updated) {
-    return __atomic_compare_exchange_n(at, &old, updated, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n(at, &old, updated, false, ORDER, ORDER);
 }
 bool atomic_replace(u64* at, u64& old, u64 updated) {
-    return __atomic_compare_exchange_n(at, &old, updated, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n(at, &old, updated, false, ORDER, ORDER);
 }
-void thread_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void thread_fence() { __atomic_thread_fence(ORDER); }
 
 // --- Hopper ------------------------------------------------------------------------------------
 

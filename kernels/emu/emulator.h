@@ -1,5 +1,5 @@
-// What a kernel file needs of the emulator and of the system: included before device.cuh and ptx.cuh,
-// which only rename it.
+// What a kernel file needs of the emulator and of the system: included before device.cuh and
+// ptx.cuh, which only rename it.
 #pragma once
 
 #include <math.h>

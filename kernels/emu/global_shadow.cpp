@@ -85,7 +85,8 @@ const char* GlobalShadow::write(size_t offset, size_t num, u64 launch, u64 cta) 
 
 const char* GlobalShadow::update(size_t offset, size_t num) {
     if (!all_are(states + offset, num, UNWRITTEN)) return OUTSIDE;
-    return all_are(states + offset, num, WRITTEN) ? nullptr : "an atomic on memory that nobody wrote";
+    if (all_are(states + offset, num, WRITTEN)) return nullptr;
+    return "an atomic on memory that nobody wrote";
 }
 
 }  // namespace emu

@@ -1,8 +1,9 @@
-// The shadow of the device's memory: for every byte, whether it is allocated and was written; for every
-// two bytes, which CTA of which launch last wrote and read them. Only the strict build has it.
+// The shadow of the device's memory: for every byte, whether it is allocated and was written; for
+// every two bytes, which CTA of which launch last wrote and read them. Only the strict build has
+// it.
 //
-// CTAs run side by side, so what is noted may be a moment old: an ordered program never looks like a
-// race, and a race is found if the two accesses don't fall into the same moment.
+// CTAs run side by side, so what is noted may be a moment old: an ordered program never looks like
+// a race, and a race is found if the two accesses don't fall into the same moment.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What a launch is, and what the Rust side calls. `emulator/ffi.rs` is the twin of the extern "C" part.
+// What a launch is, and what the Rust side calls: `emulator/ffi.rs` is the twin of that part.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,8 @@ struct Launch {
     u64 number;
 };
 
-// What a kernel did wrong, and where: a line, or the address of the instruction behind it. Both texts
-// end in 0.
+// What a kernel did wrong, and where: a line, or the address of the instruction behind it. Both
+// texts end in 0.
 struct Fault {
     u64 pc;
     u32 line;

@@ -1,8 +1,8 @@
 // mbarriers, and the copies of TMA that they count.
 //
-// A copy poisons its destination when it is issued, and is done as late as can be: when no thread can
-// go on without it. So whoever reads the tile before its wait, or still reads the old one after it
-// gave it back, gets NaNs.
+// A copy poisons its destination when it is issued, and is done as late as can be: when no thread
+// can go on without it. So whoever reads the tile before its wait, or still reads the old one after
+// it gave it back, gets NaNs.
 #pragma once
 
 #include <deque>

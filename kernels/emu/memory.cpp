@@ -40,8 +40,8 @@ u8* Memory::allocate(size_t num_bytes) {
     return at;
 }
 
-// Zeros the range. Whole units of a large one are given back to the system, which shows them as zeros
-// until they are written.
+// Zeros the range. Whole units of a large one are given back to the system, which shows them as
+// zeros until they are written.
 static void clear_range(u8* at, size_t num_bytes) {
     constexpr size_t LARGE_BYTES = size_t(1) << 20;
     u8* end = at + num_bytes;

@@ -1,5 +1,5 @@
-// mma.sync on the host. It is where the emulator's time goes, so the lanes' fragments are gathered into
-// matrices and multiplied eight outputs at a time.
+// mma.sync on the host. It is where the emulator's time goes, so the lanes' fragments are gathered
+// into matrices and multiplied eight outputs at a time.
 #include <cstring>
 
 #include "cta.h"

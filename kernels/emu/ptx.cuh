@@ -82,7 +82,7 @@ DEVICE void named_barrier(u32 id, u32 num_threads, Place place = Place::here()) 
 
 #define HOPPER
 
-// --- Hopper: mbarriers, TMA, wgmma ----------------------------------------------------------------
+// --- Hopper: mbarriers, TMA, wgmma ---------------------------------------------------------------
 
 struct __align__(64) TensorMap {
     u64 opaque[16];

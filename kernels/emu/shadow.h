@@ -1,5 +1,5 @@
-// The shadow of a CTA's shared memory: for every two bytes, whether they are there, were written, and
-// by whom they were last written and read. Only the strict build has it.
+// The shadow of a CTA's shared memory: for every two bytes, whether they are there, were written,
+// and by whom they were last written and read. Only the strict build has it.
 #pragma once
 
 #include <string>
@@ -42,7 +42,7 @@ class Shadow {
         u32 clock;
         u16 actor;
     };
-    // Of readers that nothing orders, the first and the last: a barrier that is missing shows in both.
+    // Of readers that nothing orders, the first and the last: a missing barrier shows in both.
     struct Cell {
         Access writer;
         Access readers[2];

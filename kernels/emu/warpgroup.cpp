@@ -21,8 +21,8 @@ void Warpgroup::forget() {
 
 // --- registers and the matrix that they are ------------------------------------------------------
 
-// Calls visit(register, element of the matrix) for what thread `thread_idx` has of it: warp w has rows
-// 16w.., and of each eight columns the fragment of an mma.
+// Calls visit(register, element of the matrix) for what thread `thread_idx` has of it: warp w has
+// rows 16w.., and of each eight columns the fragment of an mma.
 template <class Visit>
 static void visit_fragment(Accumulator& d, u32 thread_idx, Visit visit) {
     u32 lane = thread_idx % WARP_LEN, row = thread_idx / WARP_LEN * 16 + lane / 4;
@@ -132,9 +132,9 @@ void Warpgroup::wait(u32 thread_idx, u32 num_pending, Place place) {
 
 // --- the product ---------------------------------------------------------------------------------
 
-// Calls visit(row, chunk, where it lies) for the rows of 16 elements, two chunks of 16 bytes, of the tile
-// that a descriptor of wgmma_descriptor describes. The chunks of an atom are exchanged as the address
-// of their row says.
+// Calls visit(row, chunk, where it lies) for the rows of 16 elements, two chunks of 16 bytes, of a
+// tile that a descriptor of wgmma_descriptor describes. The chunks of an atom are exchanged as the
+// address of their row says.
 template <class Visit>
 static void visit_tile(u64 descriptor, u32 num_rows, Place place, Visit visit) {
     constexpr u64 ADDRESS = 0x3fff;
@@ -208,9 +208,9 @@ void Warpgroup::finish(u32 num_groups, Place place) {
         for (u32& num_pending : product.d->num_pending) --num_pending;
         Accumulator& d = *product.d;
         if (Shadow* shadow = cta->strict()) {
-            u32 group = thread->thread_idx.x / WARPGROUP_LEN;
+            u32 actor = FIRST_WARPGROUP + thread->thread_idx.x / WARPGROUP_LEN;
             for (u32 idx : waiting) {
-                shadow->clocks.acquire_one(FIRST_THREAD + idx, FIRST_WARPGROUP + group, product.clock);
+                shadow->clocks.acquire_one(FIRST_THREAD + idx, actor, product.clock);
             }
         }
         products.pop_front();

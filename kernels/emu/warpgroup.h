@@ -1,7 +1,7 @@
 // wgmma: products by the 128 threads of a warpgroup, which are under way until they are waited for.
 //
-// The products of a group are done when it is waited for, and only then are their operands read. Until
-// then the threads' registers of d are poisoned.
+// The products of a group are done when it is waited for, and only then are their operands read.
+// Until then the threads' registers of d are poisoned.
 #pragma once
 
 #include <deque>

@@ -76,8 +76,8 @@ KERNEL(NUM_THREADS) few_arrivals(PARAM PlantedParams p) {
 }
 KERNEL_EXPORT(few_arrivals)
 
-// out[i] = x[i + 32] for the first warp: handed over by an mbarrier, at which lane 0 arrives once its
-// warp has written. Without __syncwarp (num = 0) it doesn't speak for the other lanes.
+// out[i] = x[63 - i] for the first warp: handed over by an mbarrier, at which lane 0 arrives once
+// its warp has written. Without __syncwarp (num = 0) it doesn't speak for the other lanes.
 KERNEL(NUM_THREADS) hand_over(PARAM PlantedParams p) {
     SHARED(u64, barrier, 1);
     SHARED(float, row, 32);

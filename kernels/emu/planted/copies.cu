@@ -1,4 +1,5 @@
-// Planted bugs with what is asynchronous, and the same kernels without them. Lines of bugs are marked.
+// Planted bugs with what is asynchronous, and the same kernels without them. Lines of bugs are
+// marked.
 //
 // A kernel is right if `num` is 0, and has its bug if it is 1.
 
