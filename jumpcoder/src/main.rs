@@ -10,6 +10,7 @@ mod cli;
 
 use cli::args::{BenchCommand, Command, LowArgs};
 use cli::bench::{growth, overhead};
+use cli::doctor::doctor;
 use cli::ending::{Ending, Failure};
 use cli::generate::generate;
 use cli::plan::{HiArgs, Surroundings};
@@ -31,6 +32,7 @@ fn run(args: LowArgs) -> Result<Ending, Failure> {
         Command::Generate(args) => generate(&HiArgs::new(*args, Surroundings::here())?),
         Command::Bench(BenchCommand::Overhead(args)) => overhead(*args),
         Command::Bench(BenchCommand::Growth(args)) => growth(*args),
+        Command::Doctor(args) => doctor(&args),
         Command::Bench(BenchCommand::Kernels(args)) => selftest::kernels(&args),
         Command::Bench(BenchCommand::Decode(args)) => throughput::decode(&args),
         Command::Bench(BenchCommand::Prefill(args)) => throughput::prefill(&args),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 pub mod args;
 pub mod bench;
 pub mod device;
+pub mod doctor;
 pub mod ending;
 pub mod generate;
 mod interrupt;

@@ -6,6 +6,7 @@
 mod bench;
 mod checkpoints;
 mod devices;
+mod doctor;
 mod folder;
 mod interruptions;
 mod model_files;

@@ -51,7 +51,8 @@ pub struct Machine {
     variables: Vec<(&'static str, OsString)>,
 }
 
-/// Files to try in their order, and the places that they come from, for the message if none will do.
+/// Files to try in their order, and the places that they come from, for the message if none will
+/// do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Candidates {
     /// Paths; names without a folder are for the loader.
@@ -76,8 +77,11 @@ impl Machine {
     pub fn nvrtc(&self, named: Option<&Path>) -> Candidates {
         let named = named.or_else(|| self.variable("JUMP_NVRTC").map(Path::new));
         if let Some(path) = named {
+            let place = path.display().to_string();
+            // A name alone would be the loader's to find.
+            let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let files = if path.is_file() { vec![path.to_owned()] } else { nvrtc_below(path) };
-            return Candidates { files: distinct(files), places: vec![path.display().to_string()] };
+            return Candidates { files: distinct(files), places: vec![place] };
         }
         let mut places = Vec::new();
         let mut files = Vec::new();
@@ -104,8 +108,8 @@ impl Machine {
         Candidates { files, places }
     }
 
-    /// Folders, with patterns of folders below them that may be toolkits or Python environments: what
-    /// the user's variables say first, then toolkits, then Python environments.
+    /// Folders, with patterns of folders below them that may be toolkits or Python environments:
+    /// what the user's variables say first, then toolkits, then Python environments.
     fn nvrtc_places(&self) -> Vec<(PathBuf, &'static str)> {
         let named = |name: &&str| self.variable(name).map(PathBuf::from);
         let itself = |folder| (folder, "");
@@ -216,7 +220,7 @@ mod tests {
             "venv/lib64/python3.12/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.12",
             "conda/lib/libnvrtc.so.12.4.127",
             "home/.local/lib/python3.11/site-packages/nvidia/cu13/lib/libnvrtc.so.13",
-            "home/.pyenv/versions/3.11.7/lib/python3.11/site-packages/nvidia/cu13/lib/libnvrtc.so.13",
+            "home/.pyenv/versions/3.11.7/lib/python3.11/site-packages/nvidia/cu13/lib/libnvrtc.so",
             "python/lib/python3.13/site-packages/nvidia/cu13/lib/libnvrtc.so.13",
         ];
         let variables = [

@@ -32,7 +32,7 @@ pub struct LibraryFound {
 pub struct DriverFound {
     /// Itself.
     pub library: LibraryFound,
-    /// The devices by their numbers; an error stands for one that can't be used.
+    /// The devices by their numbers, at least one; an error stands for one that can't be used.
     pub devices: Vec<Result<DeviceFound, DeviceError>>,
 }
 
@@ -61,10 +61,15 @@ impl Survey {
         }
     }
 
-    /// The first device that can run the kernels.
-    pub fn usable_device(&self) -> Option<usize> {
-        self.nvrtc.as_ref().ok()?;
-        self.driver.as_ref().ok()?.devices.iter().position(Result::is_ok)
+    /// Why the first device can't run the kernels; `None` if it can.
+    pub fn obstacle(&self) -> Option<&DeviceError> {
+        match &self.driver {
+            Err(error) => Some(error),
+            Ok(driver) => {
+                let first = driver.devices.first().expect("a driver that was found has devices");
+                first.as_ref().err().or(self.nvrtc.as_ref().err())
+            }
+        }
     }
 }
 
@@ -107,6 +112,6 @@ mod tests {
         for text in missing.iter().flatten() {
             assert!(text.contains("was not found: ") || text.contains("failed at cu"), "{text}");
         }
-        assert!(survey.usable_device().is_none() || missing == [None, None]);
+        assert!(survey.obstacle().is_some() || missing == [None, None]);
     }
 }

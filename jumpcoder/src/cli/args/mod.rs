@@ -2,6 +2,7 @@
 //! [`plan`](super::plan)'s matter.
 
 mod bench;
+mod doctor;
 mod selftest;
 mod throughput;
 
@@ -16,6 +17,7 @@ use jumpcoder::generator::ModelChoice;
 use jumpcoder::settings::Mode;
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
+pub use self::doctor::DoctorArgs;
 pub use self::selftest::{KernelsArgs, SelftestArgs};
 pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};
 
@@ -68,6 +70,10 @@ pub enum Command {
     /// Measure what jumping costs, and how fast the models are
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Say what this machine has: processor, GPUs, the libraries that they need
+    ///
+    /// What is missing is named, with where it was looked for.
+    Doctor(DoctorArgs),
     /// Check that a device computes what it should
     ///
     /// The instructions that kernels are made of, then every operation against its reference in

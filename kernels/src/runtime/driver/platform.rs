@@ -84,19 +84,16 @@ impl Platform {
         &self.path
     }
 
-    /// How many devices there are.
+    /// How many devices there are: at least one, or an error.
     pub fn num_devices(&self) -> Result<usize, DeviceError> {
         let mut count = 0;
         // SAFETY: it writes an integer.
         unsafe { self.calls.device_count(&raw mut count)? };
-        Ok(count as usize)
+        if count == 0 { Err(no_device(&self.path)) } else { Ok(count as usize) }
     }
 
     fn device(&self, idx: usize) -> Result<Device, DeviceError> {
         let num_devices = self.num_devices()?;
-        if num_devices == 0 {
-            return Err(no_device(&self.path));
-        }
         if idx >= num_devices {
             return Err(DeviceError::Missing {
                 what: format!("CUDA device {idx}"),
