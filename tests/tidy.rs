@@ -92,8 +92,7 @@ fn files_are_small_and_say_what_they_are() {
         if num_lines > MAX_LINES {
             complaints.push(format!("{shown}: {num_lines} lines"));
         }
-        let beginning = if path.extension().is_some_and(|e| e == "rs") { "//!" } else { "// " };
-        if !text.starts_with(beginning) {
+        if !says_what_it_is(&path, &text) {
             complaints.push(format!("{shown}: doesn't begin with what it is"));
         }
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
@@ -107,6 +106,18 @@ fn files_are_small_and_say_what_they_are() {
         }
     }
     check(&complaints);
+}
+
+/// A C++ file may leave it to the header of its name.
+fn says_what_it_is(path: &Path, text: &str) -> bool {
+    let header = path.with_extension("h");
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("rs") => text.starts_with("//!"),
+        Some("cpp") if header.exists() => {
+            std::fs::read_to_string(header).expect("a readable file").starts_with("// ")
+        }
+        _ => text.starts_with("// "),
+    }
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub struct SamplingSettings {
     /// At most so many of the most probable tokens are drawn from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<NonZeroU32>,
-    /// Of these, the smallest set of most probable ones that reaches this probability is drawn from.
+    /// Of these, the smallest set of most probable ones that reaches this probability is drawn
+    /// from.
     pub top_p: f32,
     /// With the problem, the sample and the position it makes the key of a draw.
     pub seed: u64,

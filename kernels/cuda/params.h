@@ -3,11 +3,13 @@
 //
 // Dimensions, everywhere:
 //   R  rows of a pass (tokens)            C  inputs of a matrix (its columns; a multiple of 8)
-//   N  outputs of a matrix (its rows)     H  query heads      G  key and value heads; H / G share one
+//   N  outputs of a matrix (its rows)     H  query heads
+//   G  key and value heads; H / G query heads share one
 //   D  elements of a head                 V  tokens of the vocabulary
 //   B  KV blocks of 16 tokens             L  layers
 // A KV cache is [L][2][B][G][16][D]: first all keys of a layer, then all values. Arrays are
-// row-major, pointers are aligned to 16 bytes, and no array of a launch overlaps another unless said.
+// row-major, pointers are aligned to 16 bytes, and no array of a launch overlaps another unless
+// said.
 #pragma once
 
 #include <device.cuh>
@@ -16,10 +18,10 @@ constexpr u32 BLOCK_LEN = 16;
 
 // out[r] = table[tokens[r]] * scale
 struct EmbedParams {
-    const bf16* table;   // [V][width]
-    const u32* tokens;   // [R]
-    float* out;          // [R][width]
-    u32 width;           // a multiple of 8
+    const bf16* table;  // [V][width]
+    const u32* tokens;  // [R]
+    float* out;         // [R][width]
+    u32 width;          // a multiple of 8
     float scale;
 };
 
@@ -45,9 +47,9 @@ struct GatherParams {
 
 // What becomes of x . w^T + bias.
 enum Epilogue : u32 {
-    STORE_F32 = 0,  // out f32 = sum
-    ADD_F32 = 1,    // out f32 += sum (the residual)
-    GELU_BF16 = 2,  // out bf16 = gelu(sum), tanh form
+    STORE_F32 = 0,       // out f32 = sum
+    ADD_F32 = 1,         // out f32 += sum (the residual)
+    GELU_BF16 = 2,       // out bf16 = gelu(sum), tanh form
     SILU_GATE_BF16 = 3,  // out bf16 = silu(gate) * up; w holds gate and up in turns of 8 rows
     GELU_GATE_BF16 = 4,  // out bf16 = gelu(gate) * up; likewise
 };
@@ -82,11 +84,11 @@ struct RopeStoreParams {
 
 // Copies whole blocks in all layers.
 struct CopyBlocksParams {
-    u8* cache;            // [num_planes][B][block_bytes]; a plane is the keys or values of a layer
-    const u32* from;      // [num_copies]; NONE for padding
-    const u32* to;        // [num_copies]
-    u64 plane_bytes;      // B * block_bytes
-    u32 block_bytes;      // a multiple of 16
+    u8* cache;        // [num_planes][B][block_bytes]; a plane is the keys or values of a layer
+    const u32* from;  // [num_copies]; NONE for padding
+    const u32* to;    // [num_copies]
+    u64 plane_bytes;  // B * block_bytes
+    u32 block_bytes;  // a multiple of 16
 };
 
 // --- attention ---------------------------------------------------------------------------------
@@ -116,32 +118,32 @@ struct AttentionQuery {
 
 // A weighted sum of values stands for 2^max * its elements, and their weights' sum for 2^max * sum.
 struct AttentionState {
-    float max;    // of score * log2(e); negative infinity where there is nothing
+    float max;  // of score * log2(e); negative infinity where there is nothing
     float sum;
     u32 is_rest;  // of a partial: it goes on with the span of the partial before
     u32 padding;
 };
 
 struct AttentionParams {
-    const float* qkv;               // [R][(H + 2G) * D]; only the queries are read
-    const u32* positions;           // [R]; a row sees keys up to its own position
-    const AttentionItem* items;     // [num_items]
-    const AttentionQuery* queries;  // those of all items
-    const u32* blocks;              // the block tables
-    const bf16* keys;               // [B][G][16][D] of this layer
-    const bf16* values;             // [B][G][16][D] of this layer
-    float* partial_sums;            // [partials][H][D]
+    const float* qkv;                // [R][(H + 2G) * D]; only the queries are read
+    const u32* positions;            // [R]; a row sees keys up to its own position
+    const AttentionItem* items;      // [num_items]
+    const AttentionQuery* queries;   // those of all items
+    const u32* blocks;               // the block tables
+    const bf16* keys;                // [B][G][16][D] of this layer
+    const bf16* values;              // [B][G][16][D] of this layer
+    float* partial_sums;             // [partials][H][D]
     AttentionState* partial_states;  // [partials][H]
-    bf16* out;                      // [R][H * D]
-    u32 num_heads;                  // H
-    u32 num_kv_heads;               // G
-    u32 window;                     // positions that a row sees at most, its own too; NONE: all
-    float scale;                    // of scores, times log2(e); above 0
+    bf16* out;                       // [R][H * D]
+    u32 num_heads;                   // H
+    u32 num_kv_heads;                // G
+    u32 window;                      // positions that a row sees at most, its own too; NONE: all
+    float scale;                     // of scores, times log2(e); above 0
 };
 
 // A row whose result is in several partials, which follow each other.
 struct AttentionMerge {
-    u32 row;            // NONE for padding
+    u32 row;  // NONE for padding
     u32 first_partial;
     u32 num_partials;
 };
@@ -170,10 +172,10 @@ constexpr u32 VOCAB_TILE = 64;
 
 // What a tile of the vocabulary says of one choice.
 struct HeadPartial {
-    float best_logit;   // of tokens that aren't banned; negative infinity if none compares
-    u32 best_token;     // the lowest of equals, and if none compares; NONE if all are banned
-    float max_logit;    // of all tokens
-    float sum_exp;      // of all tokens: e^(logit - max_logit)
+    float best_logit;  // of tokens that aren't banned; negative infinity if none compares
+    u32 best_token;    // the lowest of equals, and if none compares; NONE if all are banned
+    float max_logit;   // of all tokens
+    float sum_exp;     // of all tokens: e^(logit - max_logit)
 };
 
 struct HeadParams {
@@ -185,8 +187,8 @@ struct HeadParams {
     float* forced_logits;       // [num_choices]
     float* logits;              // [sampled][V]
     u32 num_choices;
-    u32 vocab_len;              // V
-    u32 num_inputs;             // C, a multiple of 8
+    u32 vocab_len;   // V
+    u32 num_inputs;  // C, a multiple of 8
 };
 
 // A choice's answer, and a target's (whose token is what was asked for).
@@ -233,15 +235,15 @@ struct TargetLogitsParams {
     const u32* tokens;  // [num_targets]
     float* out;         // [num_targets]
     u32 num_targets;
-    u32 num_inputs;     // C
+    u32 num_inputs;  // C
 };
 
 // --- the primitives ----------------------------------------------------------------------------
 
 // See primitives.cu.
 struct PrimitiveParams {
-    const u32* x;   // pairs of bfloat16
-    const u32* y;   // pairs of bfloat16
+    const u32* x;  // pairs of bfloat16
+    const u32* y;  // pairs of bfloat16
     float* out;
     u32 num_rows;   // that are copied
     u32 num_steps;  // C / 64 of a product

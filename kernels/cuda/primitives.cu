@@ -1,5 +1,5 @@
-// The functions of ptx.cuh, each by itself: do fragments, tiles and descriptors lie as their comments
-// say? On a device this is looked at before anything that is built of them.
+// The functions of ptx.cuh, each by itself: do fragments, tiles and descriptors lie as their
+// comments say? On a device this is looked at before anything that is built of them.
 //
 // mma_fragments:  out[16, 8] += x[16, 16] . y[8, 16]^T, by one warp
 // matrix_lanes:   what ldmatrix gives of 32 rows of 8, and its relatives

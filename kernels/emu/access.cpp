@@ -24,9 +24,15 @@ bool Cta::find_problem(const void* at, size_t num_bytes, Access access, std::str
         size_t offset = launch->memory->offset(byte);
         u64 number = launch->number;
         switch (access) {
-            case Access::READ: what = global.read(offset, num_bytes, number, cta_idx); break;
-            case Access::WRITE: what = global.write(offset, num_bytes, number, cta_idx); break;
-            case Access::UPDATE: what = global.update(offset, num_bytes); break;
+            case Access::READ:
+                what = global.read(offset, num_bytes, number, cta_idx);
+                break;
+            case Access::WRITE:
+                what = global.write(offset, num_bytes, number, cta_idx);
+                break;
+            case Access::UPDATE:
+                what = global.update(offset, num_bytes);
+                break;
         }
     } else if (reinterpret_cast<uintptr_t>(at) < NULL_BYTES) {
         what = "a null pointer";

@@ -25,7 +25,6 @@ constexpr u32 MAX_THREADS = 1024;
 constexpr u32 MAX_WARPS = MAX_THREADS / WARP_LEN;
 constexpr u32 NUM_BARRIERS = 16;
 
-
 // What the lanes of a warp do together: the last to arrive does it for all of them. `operands`
 // holds what each lane brought.
 using Collective = void (*)(void* const* operands);

@@ -24,8 +24,8 @@ constexpr u32 NONE = 0xffffffffu;
     static const ::emu::Export<&name> name##_export(FILE_TITLE, #name, IS_STRICT);
 
 // An array's address is the same for all threads of a CTA: the key is its declaration.
-#define SHARED(type, name, num)    \
-    static const char name##_key = 0; \
+#define SHARED(type, name, num)              \
+    static const char name##_key = 0;        \
     auto& name = *static_cast<type(*)[num]>( \
         ::emu::shared_array(&name##_key, sizeof(type) * (num), ::emu::Place::here()))
 #define EXTERN_SHARED(name) u8* const name = ::emu::dynamic_shared()

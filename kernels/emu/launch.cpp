@@ -37,5 +37,4 @@ bool emu_run_cta(const emu::Launch* launch, u64 cta_idx, emu::Fault* fault) {
     thread_local std::unique_ptr<emu::Cta> running = std::make_unique<emu::Cta>();
     return running->run(*launch, cta_idx, *fault);
 }
-
 }

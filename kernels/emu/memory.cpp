@@ -89,5 +89,4 @@ void emu_upload(emu::Memory* memory, u8* to, const u8* from, size_t num_bytes) {
     memory->upload(to, from, num_bytes);
 }
 void emu_clear(emu::Memory* memory, u8* at, size_t num_bytes) { memory->clear(at, num_bytes); }
-
 }

@@ -5,8 +5,6 @@
 
 // --- numbers ---------------------------------------------------------------------------------
 
-DEVICE float to_f32(bf16 x) { return __uint_as_float(static_cast<u32>(x.bits) << 16); }
-
 DEVICE bf16 to_bf16(float x) {
     u32 bits = __float_as_uint(x);
     if (x != x) return bf16{0x7fff};

@@ -46,5 +46,4 @@ void __tsan_read_range(void* at, size_t num_bytes) {
 void __tsan_write_range(void* at, size_t num_bytes) {
     check(at, num_bytes, true, __builtin_return_address(0));
 }
-
 }

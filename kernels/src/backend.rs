@@ -235,8 +235,8 @@ pub trait Backend: Send + 'static {
         w: &Self::Matrix,
         out: &mut Self::Inputs,
     );
-    /// Rotates the query and key parts of `qkv [rows, qkv_width]` by their positions, the queries in
-    /// place, and writes keys and values into the blocks of a layer that the pass names.
+    /// Rotates the query and key parts of `qkv [rows, qkv_width]` by their positions, the queries
+    /// in place, and writes keys and values into the blocks of a layer that the pass names.
     fn rotate_and_store(
         &self,
         pass: &Self::Pass<'_>,

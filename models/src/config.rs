@@ -205,7 +205,8 @@ impl ModelConfig {
         }
     }
 
-    /// Bytes that the activations of a pass of `max_rows` rows take at most, all in single precision.
+    /// Bytes that the activations of a pass of `max_rows` rows take at most, all in single
+    /// precision.
     pub fn activation_bytes(&self, max_rows: usize) -> usize {
         let (hidden, qkv) = (self.hidden_width, self.attention.qkv_width());
         let width = 3 * hidden + 2 * qkv + self.attention.q_width() + self.ffn_width;

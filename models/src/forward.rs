@@ -50,7 +50,8 @@ impl<B: Backend> Model<B> {
     ///
     /// # Errors
     ///
-    /// A tensor that is missing, of another shape, or too many; a device that fails or is too small.
+    /// A tensor that is missing, of another shape, or too many; a device that fails or is too
+    /// small.
     pub fn new(
         mut backend: B,
         checkpoint: &Checkpoint,

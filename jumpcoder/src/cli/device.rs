@@ -9,8 +9,8 @@ use super::args::DeviceArgs;
 use super::ending::Failure;
 use super::say;
 
-/// Opens the device. Unless `is_quiet`, says why it is the processor where it might have been a GPU:
-/// because there is a driver, or because the user asked.
+/// Opens the device. Unless `is_quiet`, says why it is the processor where it might have been a
+/// GPU: because there is a driver, or because the user asked.
 pub fn open(args: &DeviceArgs, is_quiet: bool) -> Result<Device, Failure> {
     let determinism = if args.fast { Determinism::Fast } else { Determinism::Deterministic };
     let choice = args.device.unwrap_or(DeviceChoice::Auto);

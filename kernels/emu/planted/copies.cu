@@ -19,7 +19,7 @@ KERNEL(64) copy(PARAM PlantedParams p) {
     cp_async_16(&words[i], p.x + 4 * i, 16);
     cp_async_commit();
     if (p.num == 0) cp_async_wait<0>();
-    __syncthreads();  // all words have come before they are read
+    __syncthreads();             // all words have come before they are read
     Words word = words[63 - i];  // planted: a copy that may be under way
     store_words(p.out + 4 * i, word);
 }
@@ -34,7 +34,7 @@ KERNEL(64) copy_late_wait(PARAM PlantedParams p) {
     if (p.num == 1) __syncthreads();  // orders nothing yet
     cp_async_wait<0>();
     if (p.num == 0) __syncthreads();  // all words have come before they are read
-    Words word = words[63 - i];  // planted: another's copy
+    Words word = words[63 - i];       // planted: another's copy
     store_words(p.out + 4 * i, word);
 }
 KERNEL_EXPORT(copy_late_wait)

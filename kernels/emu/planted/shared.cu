@@ -86,7 +86,7 @@ KERNEL(NUM_THREADS) partly_written(PARAM PlantedParams p) {
     SHARED(float, row, NUM_THREADS);
     u32 i = threadIdx.x;
     if (i < p.num) row[i] = p.x[i];
-    __syncthreads();  // the row is whole before others read it
+    __syncthreads();                      // the row is whole before others read it
     p.out[i] = row[NUM_THREADS - 1 - i];  // planted: unwritten
 }
 KERNEL_EXPORT(partly_written)
@@ -97,9 +97,9 @@ KERNEL(NUM_THREADS) beyond_shared(PARAM PlantedParams p) {
     SHARED(float, next, NUM_THREADS);
     u32 i = threadIdx.x;
     row[i] = next[i] = 0;
-    __syncthreads();  // both are whole before they are written again
+    __syncthreads();                  // both are whole before they are written again
     if (i == 3) row[p.num] = p.x[i];  // planted: beyond the array
-    __syncthreads();  // the element is written before it is read
+    __syncthreads();                  // the element is written before it is read
     p.out[i] = row[i] + next[i];
 }
 KERNEL_EXPORT(beyond_shared)
@@ -108,9 +108,9 @@ KERNEL(NUM_THREADS) beyond_dynamic_shared(PARAM PlantedParams p) {
     EXTERN_SHARED(bytes);
     u32 i = threadIdx.x;
     reinterpret_cast<float*>(bytes)[i] = p.x[i];
-    __syncthreads();  // the floats are whole before one is written again
+    __syncthreads();               // the floats are whole before one is written again
     if (i == 0) bytes[p.num] = 0;  // planted: beyond the dynamic bytes
-    __syncthreads();  // the byte is written before it is read
+    __syncthreads();               // the byte is written before it is read
     p.out[i] = reinterpret_cast<float*>(bytes)[i];
 }
 KERNEL_EXPORT(beyond_dynamic_shared)

@@ -1,7 +1,7 @@
 //! A GPU, or its emulator, as a [`Backend`].
 //!
-//! Weights, keys and values, and what matrices are multiplied by are bfloat16; sums, the residual and
-//! queries are f32. All memory is allocated before the first pass; a pass is one upload, its
+//! Weights, keys and values, and what matrices are multiplied by are bfloat16; sums, the residual
+//! and queries are f32. All memory is allocated before the first pass; a pass is one upload, its
 //! launches or the replay of their graph, and one download.
 
 use std::cell::RefCell;
@@ -275,7 +275,8 @@ impl Backend for Cuda {
     }
 }
 
-/// The kernel files that a model's passes use: compiled together, they take the time of the longest.
+/// The kernel files that a model's passes use: compiled together, they take the time of the
+/// longest.
 fn files(head_dim: u32) -> Vec<KernelFile> {
     let used = KernelFile::all().into_iter();
     used.filter(|file| file.constants.is_empty() || file.constants == [("HEAD_DIM", head_dim)])

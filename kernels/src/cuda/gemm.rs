@@ -1,7 +1,7 @@
 //! Matrix products: the twin of `gemm_stream.cu`, `gemm_tile.cu` and `gemm_hopper.cu`.
 //!
-//! **Invariant:** [`Regime::Stream`] and [`Regime::Tile`] add up in one order, so that the choice of a
-//! kernel among them changes no bit. Only [`Determinism::Fast`] takes [`Regime::Hopper`].
+//! **Invariant:** [`Regime::Stream`] and [`Regime::Tile`] add up in one order, so that the choice
+//! of a kernel among them changes no bit. Only [`Determinism::Fast`] takes [`Regime::Hopper`].
 
 use bytemuck::{Pod, Zeroable};
 

@@ -1,6 +1,6 @@
 //! The operations on a GPU, or on its emulator: for each file of `cuda/` its Rust twin of the same
-//! name, with the parameter struct of `params.h`, the pure function from shapes to a launch, and the
-//! launch itself.
+//! name, with the parameter struct of `params.h`, the pure function from shapes to a launch, and
+//! the launch itself.
 
 mod backend;
 mod cache;

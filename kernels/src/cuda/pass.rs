@@ -1,8 +1,8 @@
 //! One pass on the device: where its metadata lies, and the lengths of its launches.
 //!
 //! Small passes, as decoding has them, are padded to a few sizes, so that their launches can be
-//! recorded and replayed. Padding computes nothing that is read: padded rows have no slot, no item of
-//! attention and no choice.
+//! recorded and replayed. Padding computes nothing that is read: padded rows have no slot, no item
+//! of attention and no choice.
 
 use std::cell::{Cell, RefCell};
 

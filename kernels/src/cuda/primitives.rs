@@ -54,8 +54,8 @@ impl PrimitiveParams {
     ///
     /// # Safety
     ///
-    /// The pointers point to as much memory of the runtime's device as the kernel says, those of the
-    /// tensors included.
+    /// The pointers point to as much memory of the runtime's device as the kernel says, those of
+    /// the tensors included.
     pub unsafe fn launch_with_maps(
         &self,
         runtime: &dyn Runtime,

@@ -21,7 +21,8 @@ pub enum DeviceError {
     },
     /// The kernels don't cover the model.
     #[error(
-        "a model with {what} can't run on this device, whose kernels take {supported}: use --device cpu"
+        "a model with {what} can't run on this device, whose kernels take {supported}: use \
+         --device cpu"
     )]
     Unsupported {
         /// What the model has.

@@ -37,7 +37,8 @@ pub enum Spills {
 
 const OLDEST: Version = (12, 0);
 
-const ADVICE: &str = "install the CUDA toolkit or the Python package nvidia-cuda-nvrtc, or say where it is with --nvrtc PATH";
+const ADVICE: &str = "install the CUDA toolkit or the Python package nvidia-cuda-nvrtc, or say \
+                      where it is with --nvrtc PATH";
 
 type Program = *mut c_void;
 type Status = c_int;

@@ -5,8 +5,8 @@ use super::kernel_files::{Entry, KERNEL_FILES};
 /// A compile-time constant of a kernel file, as `("HEAD_DIM", 128)`.
 pub type Constant = (&'static str, u32);
 
-/// A file of `cuda/` with the constants that it is compiled with. The same file with other constants
-/// is another module; its kernels have the same names.
+/// A file of `cuda/` with the constants that it is compiled with. The same file with other
+/// constants is another module; its kernels have the same names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KernelFile {
     /// Its name, as `attention.cu`.

@@ -48,8 +48,8 @@ const EPILOGUES: [Epilogue; 5] = [
 
 /// What a sum in f32 may be off, relative to the sum of its terms' sizes.
 const F32_ALLOWED: f64 = 4e-6;
-/// A bfloat16 may be off by [`BF16_ALLOWED`] of itself, and of so much of the sums' sizes: the error
-/// of the sums that it is made of.
+/// A bfloat16 may be off by [`BF16_ALLOWED`] of itself, and of so much of the sums' sizes: the
+/// error of the sums that it is made of.
 const SUM_SHARE: f64 = F32_ALLOWED / BF16_ALLOWED;
 
 /// Products of a case that are checked one by one; of larger ones a sample of the outputs is.

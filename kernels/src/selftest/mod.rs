@@ -1,8 +1,8 @@
 //! Every operation over its table of shapes, on random input, against the f64 reference: on the
 //! emulator in the tests, on a device by `jumpcoder selftest`.
 //!
-//! Each operation has a file here that gives its [`Case`]s. A case makes its input, runs the kernels
-//! through the twin in [`cuda`](crate::cuda), and says how far off they were.
+//! Each operation has a file here that gives its [`Case`]s. A case makes its input, runs the
+//! kernels through the twin in [`cuda`](crate::cuda), and says how far off they were.
 
 mod attention;
 mod attention_batch;

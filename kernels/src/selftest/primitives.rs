@@ -16,7 +16,8 @@ const GROUP_ROWS: usize = 64;
 /// Errors of sums of up to 256 products in single precision.
 const F32_ALLOWED: f64 = 1e-4;
 
-/// Rows and columns of the tensor, rows of the box, and where it begins: inside, over the edges, beyond.
+/// Rows and columns of the tensor, rows of the box, and where it begins: inside, over the edges,
+/// beyond.
 const BOXES: [[usize; 5]; 4] =
     [[64, 64, 64, 0, 0], [40, 72, 16, 8, 64], [20, 200, 24, 16, 128], [9, 64, 8, 16, 0]];
 

@@ -1,5 +1,5 @@
-//! Bugs that are planted in kernels of `emu/planted/`, each of which the emulator must find, at its line;
-//! and the same kernels without the bug, which must pass.
+//! Bugs that are planted in kernels of `emu/planted/`, each of which the emulator must find, at its
+//! line; and the same kernels without the bug, which must pass.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The emulator as a [`Runtime`](jump_kernels::runtime::Runtime): memory, graphs, events, and misuse.
+//! The emulator as a [`Runtime`](jump_kernels::runtime::Runtime): memory, graphs, events, and
+//! misuse.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -65,7 +65,8 @@ macro_rules! calls {
                 $(
                     // SAFETY: it is declared as cuda.h does.
                     let $name = unsafe {
-                        library.get::<unsafe extern "C" fn($($type),*) -> Status>(stringify!($symbol))
+                        library
+                            .get::<unsafe extern "C" fn($($type),*) -> Status>(stringify!($symbol))
                     };
                     let $name = *$name.map_err(|_| concat!("it has no ", stringify!($symbol)))?;
                 )*

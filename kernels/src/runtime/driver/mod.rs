@@ -1,8 +1,9 @@
 //! A GPU, through NVIDIA's driver.
 //!
 //! The driver is opened when it is wanted, so the same binary runs where there is none. All work
-//! goes into one stream, and one lock is held for each call: the stream, the staging buffers and the
-//! list of what is loaded change together, and the engine uses a device from one thread at a time.
+//! goes into one stream, and one lock is held for each call: the stream, the staging buffers and
+//! the list of what is loaded change together, and the engine uses a device from one thread at a
+//! time.
 
 mod calls;
 mod memory;

@@ -30,7 +30,8 @@ struct Launch {
     number: u64,
 }
 
-// SAFETY: the arguments are only read while a launch runs, and the memory's shadow takes many threads.
+// SAFETY: the arguments are only read while a launch runs, and the memory's shadow takes many
+// threads.
 unsafe impl Sync for Launch {}
 
 /// What a kernel did wrong, and where: a line, or the address of the instruction behind it.
@@ -112,7 +113,8 @@ pub struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    /// A launch of `kernel`, the memory's launch `number`; the arguments have the sizes that it wants.
+    /// A launch of `kernel`, the memory's launch `number`; the arguments have the sizes that it
+    /// wants.
     pub fn new(
         kernel: KernelEntry,
         shape: LaunchShape,
@@ -221,8 +223,8 @@ impl Drop for Memory {
     }
 }
 
-/// The offset of a field of `params.h`, named as `GatherParams.x`, or the size of a struct; `None` if
-/// there is none of this name.
+/// The offset of a field of `params.h`, named as `GatherParams.x`, or the size of a struct; `None`
+/// if there is none of this name.
 #[cfg(test)]
 pub fn offset(name: &str) -> Option<usize> {
     let name = CString::new(name).ok()?;

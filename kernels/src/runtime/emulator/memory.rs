@@ -21,8 +21,8 @@ impl Memory {
     pub fn new(is_strict: bool) -> Result<Self, DeviceError> {
         let bytes = ffi::Memory::new(is_strict).ok_or_else(|| DeviceError::Missing {
             what: "room for the emulator's memory".to_owned(),
-            looked_for: "256 GiB of addresses, several times that for the strict one, of which little is used; is there a limit to this \
-                         process's addresses (ulimit -v)?"
+            looked_for: "256 GiB of addresses, several times that for the strict one, of which \
+                         little is used; is there a limit to this process's addresses (ulimit -v)?"
                 .to_owned(),
         })?;
         Ok(Self { bytes, allocations: BTreeMap::new(), used_bytes: 0 })

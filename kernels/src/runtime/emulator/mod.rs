@@ -1,7 +1,7 @@
 //! The device that every machine has: the kernels compiled for the host, with fibers as threads.
 //!
-//! It runs the very sources that a GPU runs, and notices what a GPU doesn't tell: see `emu/`. A launch
-//! runs to its end before it returns.
+//! It runs the very sources that a GPU runs, and notices what a GPU doesn't tell: see `emu/`. A
+//! launch runs to its end before it returns.
 
 mod ffi;
 mod memory;
@@ -71,8 +71,8 @@ impl State {
 }
 
 impl Emulator {
-    /// An emulator that notices what costs nothing to notice: what isn't there yet reads as NaNs, and
-    /// barriers that don't fit are faults.
+    /// An emulator that notices what costs nothing to notice: what isn't there yet reads as NaNs,
+    /// and barriers that don't fit are faults.
     ///
     /// # Errors
     ///
@@ -81,8 +81,8 @@ impl Emulator {
         Self::with(false)
     }
 
-    /// An emulator that looks at every access to memory: it is several times slower, and finds races,
-    /// accesses outside of what is allocated, and reads of what was never written.
+    /// An emulator that looks at every access to memory: it is several times slower, and finds
+    /// races, accesses outside of what is allocated, and reads of what was never written.
     ///
     /// # Errors
     ///
