@@ -1,3 +1,4 @@
+// cp.async: a copy begins with its poison and ends with its bytes.
 #include "async.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// Vector clocks: what barriers and hand-overs let the actors of a CTA see.
 #include "clocks.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A CTA from its first thread to its last: who runs next, barriers, shared memory, faults.
 #include "cta.h"
 
 #include <cstdio>

@@ -1,3 +1,4 @@
+// What kernels call, for the CTA and the thread that run on this OS thread.
 #include "emulator.h"
 
 #include "cta.h"

@@ -1,3 +1,4 @@
+// The switch between stacks, and the stacks.
 #include "fiber.h"
 
 #include <sys/mman.h>

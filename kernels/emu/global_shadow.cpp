@@ -1,3 +1,4 @@
+// What of the device's memory is allocated and written, and by which CTA.
 #include "global_shadow.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// The table of kernels, and what the Rust side calls to run one.
 #include <cstring>
 #include <memory>
 #include <utility>

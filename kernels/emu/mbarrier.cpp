@@ -1,3 +1,4 @@
+// The phases of mbarriers, and TMA with its swizzle.
 #include "mbarrier.h"
 
 #include <cstring>

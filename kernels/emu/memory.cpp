@@ -1,3 +1,4 @@
+// Allocations from a range of addresses that is reserved as a whole.
 #include "memory.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// Looks names up in the table of offsets.
 #include "offsets.h"
 
 #include <cstring>

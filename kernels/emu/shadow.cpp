@@ -1,3 +1,4 @@
+// Which accesses to shared memory are right, and why the others aren't.
 #include "shadow.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Shuffles, votes and ldmatrix: what the last lane to arrive does for all.
 #include "warp.h"
 
 #include <cstring>

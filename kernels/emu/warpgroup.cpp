@@ -1,3 +1,4 @@
+// wgmma: the products of a warpgroup, and the registers that they add to.
 #include "warpgroup.h"
 
 #include <cstring>
