@@ -20,8 +20,12 @@ constexpr u32 NONE = 0xffffffffu;
 
 #define KERNEL(...) static void
 #define PARAM const
-#define KERNEL_EXPORT(name) \
-    static const ::emu::Export<&name> name##_export(FILE_TITLE, #name, IS_STRICT);
+#define KERNEL_EXPORT(name)                                                \
+    static ::emu::KernelEntry name##_entry =                               \
+        ::emu::Export<&name>::entry(FILE_TITLE, #name, IS_STRICT);         \
+    __attribute__((constructor)) BEFORE_MAIN static void name##_export() { \
+        ::emu::add_kernel(name##_entry);                                   \
+    }
 
 // An array's address is the same for all threads of a CTA: the key is its declaration.
 #define SHARED(type, name, num)              \

@@ -1,29 +1,26 @@
 // The table of kernels, and what the Rust side calls to run one.
 #include <cstring>
 #include <memory>
-#include <utility>
-#include <vector>
 
 #include "cta.h"
 
 namespace emu {
 
-// Filled before main(), in whatever order: a function's static is there when it is first needed.
-static std::vector<KernelEntry>& kernels() {
-    static std::vector<KernelEntry> all;
-    return all;
-}
+static KernelEntry* kernels = nullptr;
 
-void add_kernel(const KernelEntry& entry) { kernels().push_back(entry); }
+BEFORE_MAIN void add_kernel(KernelEntry& entry) {
+    entry.next = kernels;
+    kernels = &entry;
+}
 
 }  // namespace emu
 
 extern "C" {
 
 const emu::KernelEntry* emu_find_kernel(bool is_strict, const char* file, const char* name) {
-    for (const auto& kernel : emu::kernels()) {
-        bool is_same = !strcmp(kernel.file, file) && !strcmp(kernel.name, name);
-        if (is_same && kernel.is_strict == is_strict) return &kernel;
+    for (const auto* kernel = emu::kernels; kernel; kernel = kernel->next) {
+        bool is_same = !strcmp(kernel->file, file) && !strcmp(kernel->name, name);
+        if (is_same && kernel->is_strict == is_strict) return kernel;
     }
     return nullptr;
 }

@@ -16,6 +16,8 @@ struct KernelEntry {
     void (*call)(void** args);
     const u32* param_sizes;
     u32 num_params;
+    // In the table, which is a list.
+    KernelEntry* next;
 };
 
 class Memory;
@@ -44,7 +46,15 @@ struct Fault {
 };
 
 // Adds a kernel to the table; done before main() for every KERNEL_EXPORT.
-void add_kernel(const KernelEntry& entry);
+void add_kernel(KernelEntry& entry);
+
+// What runs before main() does so on every processor, also on those that kernels don't run on: it
+// has only the instructions that all have, and none of the strict build's.
+#ifdef __x86_64__
+#define BEFORE_MAIN __attribute__((target("arch=x86-64"), no_sanitize_thread))
+#else
+#define BEFORE_MAIN __attribute__((no_sanitize_thread))
+#endif
 
 // Makes of a kernel a function that takes its arguments as cuLaunchKernel does.
 template <auto KERNEL>
@@ -62,8 +72,8 @@ struct Export<KERNEL> {
         KERNEL(*static_cast<Params*>(args[IDX])...);
     }
 
-    Export(const char* file, const char* name, bool is_strict) {
-        add_kernel(KernelEntry{file, name, is_strict, call, SIZES, NUM});
+    static constexpr KernelEntry entry(const char* file, const char* name, bool is_strict) {
+        return KernelEntry{file, name, is_strict, call, SIZES, NUM, nullptr};
     }
 };
 

@@ -79,7 +79,10 @@ impl Cuda {
                 self.runtime().begin_capture()?;
                 let result = run();
                 let graph = self.runtime().end_capture()?;
-                result?;
+                if let Err(failure) = result {
+                    self.runtime().forget(graph);
+                    return Err(failure);
+                }
                 graphs.keep(shape, graph);
                 graphs.replay(shape)?;
             }

@@ -70,13 +70,26 @@ impl State {
     }
 }
 
+/// Whether this processor has what `build.rs` compiles kernels for.
+fn check_processor() -> Result<(), DeviceError> {
+    #[cfg(target_arch = "x86_64")]
+    if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")) {
+        return Err(DeviceError::Missing {
+            what: "a processor for the emulator".to_owned(),
+            looked_for: "this one lacks AVX2 or FMA; take --device cpu".to_owned(),
+        });
+    }
+    Ok(())
+}
+
 impl Emulator {
     /// An emulator that notices what costs nothing to notice: what isn't there yet reads as NaNs,
     /// and barriers that don't fit are faults.
     ///
     /// # Errors
     ///
-    /// The system gives no addresses for its memory.
+    /// The processor lacks what kernels are compiled for, or the system gives no addresses for the
+    /// emulator's memory.
     pub fn new() -> Result<Self, DeviceError> {
         Self::with(false)
     }
@@ -86,12 +99,13 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// The system gives no addresses for its memory.
+    /// As [`Emulator::new`].
     pub fn strict() -> Result<Self, DeviceError> {
         Self::with(true)
     }
 
     fn with(is_strict: bool) -> Result<Self, DeviceError> {
+        check_processor()?;
         let info = DeviceInfo {
             name: "emulator".to_owned(),
             arch: "emulator".to_owned(),
