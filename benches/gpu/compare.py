@@ -292,7 +292,8 @@ def rows(ours, theirs):
         part, _, shape = outcome["shape"].partition(": ")
         num_rows = re.search(r"(\d+) (rows|choices)", shape)
         if outcome["speed"] and num_rows:
-            found[f"product {part} {num_rows[1]}"] = outcome["speed"]["micros"] / 1e3
+            kind = "attention" if outcome["op"] == "attention" else "product"
+            found[f"{kind} {part} {num_rows[1]}"] = outcome["speed"]["micros"] / 1e3
     for point in ours["decode"]["points"]:
         name = f"decode {point['num_sequences']}"
         if not point["is_shared"]:

@@ -55,7 +55,10 @@ pub fn kernels(args: &KernelsArgs) -> Result<Ending, Failure> {
     };
     let cases = match &args.random_weights {
         None => kernels::cases(),
-        Some(shape) => args.rows.iter().flat_map(|rows| shape.dims.cases(*rows, mode)).collect(),
+        Some(shape) => {
+            let steps = args.rows.iter().flat_map(|rows| shape.dims.cases(*rows, mode));
+            steps.chain(shape.dims.attention_cases()).collect()
+        }
     };
     let can_run = |case: &Case| !case.needs_hopper || runtime.info().is_hopper;
     let cases = cases.into_iter().filter(|case| case.is_timed && can_run(case)).collect();

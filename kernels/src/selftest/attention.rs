@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::attention_batch::{Batch, Rows, Shape, Way};
 use super::compare::{BF16_ALLOWED, greater, wrong_unless};
 use super::{Case, Finding};
+use crate::backend::AttentionShape;
 use crate::runtime::{DeviceError, SharedRuntime};
 
 /// Query heads, key heads, elements of a head.
@@ -129,10 +130,8 @@ fn chunks(sequence: usize, positions: Range<usize>, chunk_len: usize) -> Vec<Row
 /// Decoding, branches with and without groups, prefills.
 fn timed_cases(model: &'static str, shape: Shape) -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut push = |what: String, way, make: fn(&mut Batch, [usize; 2]) -> Vec<Rows>, nums| {
-        let title = format!("{what}, {model}'s {shape}");
-        let run = move |runtime: &SharedRuntime| measure(runtime, shape, way, make, nums);
-        cases.push(Case::timed("attention", title, run));
+    let mut push = |what: String, way, make: Make, nums| {
+        cases.push(timed(format!("{what}, {model}'s {shape}"), shape, way, make, nums));
     };
     for num_sequences in [1, 8, 64] {
         for len in [512, 2048] {
@@ -150,6 +149,33 @@ fn timed_cases(model: &'static str, shape: Shape) -> Vec<Case> {
         push(format!("512 rows at {first}"), Way::USUAL, prefill, [512, first]);
     }
     cases
+}
+
+/// The same of another model's layer, in fewer sizes.
+pub fn sized(shape: AttentionShape) -> Vec<Case> {
+    const CONTEXT_LEN: usize = 512;
+    let AttentionShape { num_heads, num_kv_heads, head_dim } = shape;
+    let shape = Shape::new([num_heads, num_kv_heads, head_dim], None);
+    let decoding = [1, 8, 64].map(|num| {
+        let title = format!("decode: {num} rows at {CONTEXT_LEN}");
+        timed(title, shape, Way::USUAL, decoded, [num, CONTEXT_LEN])
+    });
+    let prefills = [128, 512, 2048].map(|num| {
+        timed(format!("prefill: {num} rows at 0"), shape, Way::USUAL, prefill, [num, 0])
+    });
+    let forks = [(Way::ALONE, "alone"), (Way::USUAL, "stacked")].map(|(way, name)| {
+        let title = format!("branches: 6 that share {CONTEXT_LEN}, {name}");
+        timed(title, shape, way, branches, [6, CONTEXT_LEN])
+    });
+    decoding.into_iter().chain(prefills).chain(forks).collect()
+}
+
+/// Sequences and the rows of them that are run, by two numbers.
+type Make = fn(&mut Batch, [usize; 2]) -> Vec<Rows>;
+
+fn timed(title: String, shape: Shape, way: Way, make: Make, nums: [usize; 2]) -> Case {
+    let run = move |runtime: &SharedRuntime| measure(runtime, shape, way, make, nums);
+    Case::timed("attention", title, run)
 }
 
 /// The last rows of `num` sequences.
@@ -173,7 +199,7 @@ fn measure(
     runtime: &SharedRuntime,
     shape: Shape,
     way: Way,
-    make: fn(&mut Batch, [usize; 2]) -> Vec<Rows>,
+    make: Make,
     nums: [usize; 2],
 ) -> Result<Finding, DeviceError> {
     let mut batch = Batch::new(shape);

@@ -1,6 +1,6 @@
 //! The cases of a model's own dimensions, to time its kernels without the model.
 
-use super::{Case, gemm, head, norm, target_logits};
+use super::{Case, attention, gemm, head, norm, target_logits};
 use crate::backend::AttentionShape;
 use crate::cuda::Determinism;
 use crate::cuda::gemm::Epilogue;
@@ -23,7 +23,12 @@ pub struct ModelDims {
 }
 
 impl ModelDims {
-    /// The timed cases of a step of `num_rows` rows, attention aside, which depends on more.
+    /// The timed cases of its attention.
+    pub fn attention_cases(&self) -> Vec<Case> {
+        attention::sized(self.attention)
+    }
+
+    /// The timed cases of a step of `num_rows` rows, but for the attention, which depends on more.
     pub fn cases(&self, num_rows: usize, mode: Determinism) -> Vec<Case> {
         let (width, vocab_len) = (self.hidden_width, self.vocab_len);
         let mut cases = vec![named("norm", norm::sized(self.has_layer_norm, [num_rows, width]))];
