@@ -45,11 +45,6 @@ impl Cuda {
         Self { ops, grouping: options.grouping, state: None }
     }
 
-    /// Passes whose launches were recorded.
-    pub fn num_graphs(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.borrow().graphs.num_recorded())
-    }
-
     fn runtime(&self) -> &SharedRuntime {
         self.ops.runtime()
     }
