@@ -194,7 +194,7 @@ fn texts(criterion: &mut Criterion) {
     for (name, quirks) in [("analysis", false), ("analysis as the reference", true)] {
         let python = by_name("python", quirks).expect("it is known");
         group.bench_function(BenchmarkId::new(name, NUM_LINES), |bencher| {
-            bencher.iter(|| python.analyze(black_box(&lines)));
+            bencher.iter(|| python.read(black_box(&lines)));
         });
     }
     let (a, b) = (lines[18], lines[39]);

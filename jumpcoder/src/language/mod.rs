@@ -5,7 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
+mod insertion;
 pub mod python;
+mod tree;
 
 /// The language that goes by `name`, if it is known. With `reference_quirks`, it decides as the
 /// authors' code does, so that runs can be compared with theirs.
@@ -18,7 +22,8 @@ pub fn by_name(name: &str, reference_quirks: bool) -> Option<&'static dyn Langua
 }
 
 /// What an infill is: it decides who judges it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InfillKind {
     /// An import: accepted iff it defines a missing name.
     Import,
@@ -32,14 +37,45 @@ pub enum InfillKind {
     Statement,
 }
 
-/// What one look at a program tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Analysis {
-    /// Names that are used somewhere and that nothing visible there defines.
-    pub undefined: BTreeSet<String>,
-    /// For each line: does it begin inside a comment or string, or is it nothing but a comment or
-    /// docstring? No such line is a position to insert at.
-    pub is_comment: Vec<bool>,
+/// A place in a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The line's index.
+    pub row: usize,
+    /// The byte within the line.
+    pub column: usize,
+}
+
+/// A use of a name that nothing visible there defines.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Undefined {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The name.
+    pub name: String,
+}
+
+/// Something that takes whole lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Its name, or an import's text.
+    pub name: String,
+    /// The index of its first line.
+    pub first_row: usize,
+    /// The index of its last line.
+    pub last_row: usize,
+}
+
+/// What a program consists of, for people and tools to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outline {
+    /// Where the text cannot be part of any program.
+    pub errors: Vec<Place>,
+    /// Functions, methods, constructors.
+    pub functions: Vec<Item>,
+    /// Imports.
+    pub imports: Vec<Item>,
 }
 
 /// A programming language. All answers are for programs that may be unfinished or wrong; none
@@ -48,16 +84,11 @@ pub trait Language: Send + Sync {
     /// The name that problems and the command line use, lower case.
     fn name(&self) -> &'static str;
 
-    /// Looks at a program, given as lines that each end in `\n`.
-    fn analyze(&self, lines: &[&str]) -> Analysis;
+    /// Reads a program, given as lines that each end in `\n`.
+    fn read(&self, lines: &[&str]) -> Box<dyn Reading>;
 
     /// What `infill` is. It is judged by its first statement; it may be incomplete.
     fn classify(&self, infill: &str) -> InfillKind;
-
-    /// Does inserting `infill` (lines that each end in `\n`) before line `position` of `lines`
-    /// define a name that was undefined in `lines`? `infill` is an import or a function, and
-    /// `position` at most the number of lines.
-    fn defines_missing(&self, lines: &[&str], position: usize, infill: &[&str]) -> bool;
 
     /// The lines of the function that `text` begins with, once its end can be seen: the byte length
     /// of those lines, without blank ones at the end. `None` while the function may still go on; at
@@ -66,4 +97,22 @@ pub trait Language: Send + Sync {
 
     /// Texts whose first token may not be produced while infilling.
     fn banned_infills(&self) -> &'static [&'static str];
+}
+
+/// A program as its language reads it.
+pub trait Reading: Send {
+    /// The uses of names that nothing visible there defines, in the order of their places.
+    fn undefined(&self) -> &[Undefined];
+
+    /// For each line: does it begin inside a comment or string, or is it nothing but a comment or
+    /// docstring? No such line is a position to insert at.
+    fn is_comment(&self) -> Vec<bool>;
+
+    /// The undefined names that an insertion of `infill` (lines that each end in `\n`) before line
+    /// `position` would define somewhere. `infill` is an import or a function, and `position` at
+    /// most the number of lines. None, if the program would be broken by it.
+    fn defined_by(&self, position: usize, infill: &[&str]) -> BTreeSet<String>;
+
+    /// What the program consists of.
+    fn outline(&self) -> Outline;
 }

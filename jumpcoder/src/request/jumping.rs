@@ -6,7 +6,7 @@ use crate::decision::combination::{Candidate, combine};
 use crate::decision::position::critical_positions;
 use crate::event::{CandidateReport, ChosenPosition, Infill, Judge, Round, TokenCounts};
 use crate::idle::Owner;
-use crate::language::{InfillKind, Language};
+use crate::language::{InfillKind, Language, Reading};
 use crate::models::Models;
 use crate::program::Program;
 use crate::request::infilling::{Gaps, Infilling};
@@ -22,9 +22,8 @@ pub struct Jumping {
     positions: Option<Vec<ChosenPosition>>,
     /// Whether the branches of the positions have begun.
     has_begun: bool,
-    /// Does the program use undefined names?
-    has_undefined: bool,
-    is_comment: Vec<bool>,
+    /// The program as its language reads it.
+    reading: Box<dyn Reading>,
     /// Once judging has begun.
     rescoring: Option<Rescoring>,
 }
@@ -45,8 +44,7 @@ impl Jumping {
             infilling: Infilling::new(language, owner, stem),
             positions: None,
             has_begun: false,
-            has_undefined: false,
-            is_comment: Vec::new(),
+            reading: language.read(&[]),
             rescoring: None,
         }
     }
@@ -54,9 +52,7 @@ impl Jumping {
     /// Begins a round with `program`.
     pub fn begin(&mut self, program: &Program, counts: &mut TokenCounts, cx: &mut Context<'_>) {
         let lines: Vec<&str> = program.lines().iter().map(AsRef::as_ref).collect();
-        let analysis = self.language.analyze(&lines);
-        self.has_undefined = !analysis.undefined.is_empty();
-        self.is_comment = analysis.is_comment;
+        self.reading = self.language.read(&lines);
         self.positions = None;
         self.has_begun = false;
         self.infilling.extend_stem(program, counts, cx);
@@ -74,9 +70,9 @@ impl Jumping {
         if self.has_begun || !scorable(program, cx.settings).is_empty() {
             return;
         }
-        let is_comment = &self.is_comment;
+        let is_comment = self.reading.is_comment();
         let positions = self.positions.get_or_insert_with(|| {
-            let found = || critical_positions(program, is_comment, cx.settings);
+            let found = || critical_positions(program, &is_comment, cx.settings);
             let exists = |chosen: &&ChosenPosition| chosen.position < is_comment.len();
             let follow = |round: &Round| round.positions.iter().filter(exists).cloned().collect();
             recorded.map_or_else(found, follow)
@@ -88,7 +84,7 @@ impl Jumping {
         let gaps = Gaps {
             program,
             positions,
-            allow_functions: self.has_undefined,
+            allow_functions: !self.reading.undefined().is_empty(),
             recorded: recorded.map_or(&[], |round| &round.infills),
         };
         self.infilling.begin(&gaps, counts, cx);
@@ -144,7 +140,7 @@ impl Jumping {
             cx.settings.ast_judge && kinds.contains(&candidate.kind)
         };
         let (for_ast, for_scoring): (Vec<_>, Vec<_>) = combined.partition(is_for_ast);
-        let reports = self.judge_by_ast(program, for_ast);
+        let reports = self.judge_by_ast(for_ast);
         let is_decided = reports.iter().any(|report| report.accepted);
         let for_scoring = if is_decided { Vec::new() } else { for_scoring };
         let recorded = recorded.map_or(&[][..], |round| &round.candidates);
@@ -154,12 +150,11 @@ impl Jumping {
     }
 
     /// Judges imports and functions: accepted are those that define something undefined.
-    fn judge_by_ast(&self, program: &Program, candidates: Vec<Candidate>) -> Vec<CandidateReport> {
-        let lines: Vec<&str> = program.lines().iter().map(AsRef::as_ref).collect();
+    fn judge_by_ast(&self, candidates: Vec<Candidate>) -> Vec<CandidateReport> {
         let judge = |candidate: Candidate| {
             let Candidate { position, inserted, .. } = candidate;
             let texts: Vec<&str> = inserted.iter().map(AsRef::as_ref).collect();
-            let accepted = self.language.defines_missing(&lines, position, &texts);
+            let accepted = !self.reading.defined_by(position, &texts).is_empty();
             let inserted = inserted.into_iter().map(|line| line.text).collect();
             let (by, deltas, gain) = (Judge::Ast, Vec::new(), 0.0);
             CandidateReport { position, inserted, by, deltas, accepted, gain }

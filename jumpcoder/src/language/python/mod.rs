@@ -5,6 +5,7 @@
 
 mod layout;
 mod names;
+mod outline;
 mod reference;
 mod reference_names;
 mod reference_syntax;
@@ -12,16 +13,19 @@ mod scopes;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::collections::BTreeSet;
 
-use tree_sitter::Point;
+use tree_sitter::Tree;
 
-use super::{Analysis, InfillKind, Language};
+use super::insertion::{inserted, outside};
+use super::tree::Grammar;
+use super::{InfillKind, Language, Outline, Place, Reading, Undefined};
 use layout::Layout;
 pub use reference::ReferencePython;
 use scopes::Scopes;
+
+const GRAMMAR: Grammar = Grammar(tree_sitter_python::LANGUAGE);
 
 /// Python.
 #[derive(Clone, Copy, Debug)]
@@ -32,36 +36,12 @@ impl Language for Python {
         "python"
     }
 
-    fn analyze(&self, lines: &[&str]) -> Analysis {
-        let source = lines.concat();
-        let layout = Layout::of(&source);
-        let source = layout.repaired(&source);
-        let scopes = names::read(&source, tree::parse(&source).root_node());
-        let undefined = scopes.unresolved().map(|name_use| name_use.name.to_owned()).collect();
-        Analysis { undefined, is_comment: layout.is_comment() }
+    fn read(&self, lines: &[&str]) -> Box<dyn Reading> {
+        Box::new(PythonReading::of(lines.iter().map(|&line| line.to_owned()).collect()))
     }
 
     fn classify(&self, infill: &str) -> InfillKind {
         statement::classify(infill)
-    }
-
-    fn defines_missing(&self, lines: &[&str], position: usize, infill: &[&str]) -> bool {
-        let infill_text = infill.concat();
-        let missing = {
-            let scopes = names::read(&infill_text, tree::parse(&infill_text).root_node());
-            let introduced: BTreeSet<&str> = scopes.module_names().collect();
-            unresolved_places(&lines.concat(), |name| introduced.contains(name))
-        };
-        if missing.is_empty() || !statement::fits(lines, position, infill) {
-            return false;
-        }
-        let combined = [&lines[..position], infill, &lines[position..]].concat().concat();
-        let still_missing = unresolved_places(&combined, |_| true);
-        let shifted = |place: &Point| {
-            let is_below = place.row >= position;
-            Point::new(place.row + if is_below { infill.len() } else { 0 }, place.column)
-        };
-        missing.iter().any(|place| !still_missing.contains(&shifted(place)))
     }
 
     fn function_len(&self, text: &str) -> Option<usize> {
@@ -73,11 +53,72 @@ impl Language for Python {
     }
 }
 
-/// Where `source` uses names that nothing binds and that `concern` the caller.
-fn unresolved_places(source: &str, concern: impl Fn(&str) -> bool) -> Vec<Point> {
-    let layout = Layout::of(source);
-    let source = layout.repaired(source);
-    let scopes: Scopes = names::read(&source, tree::parse(&source).root_node());
-    let concerning = scopes.unresolved().filter(|name_use| concern(name_use.name));
-    concerning.map(|name_use| name_use.place).collect()
+/// A program of Python's.
+struct PythonReading {
+    lines: Vec<String>,
+    layout: Layout,
+    /// The text with everything closed, and its tree.
+    repaired: String,
+    tree: Tree,
+    undefined: Vec<Undefined>,
+}
+
+impl PythonReading {
+    fn of(lines: Vec<String>) -> Self {
+        let source = lines.concat();
+        let layout = Layout::of(&source);
+        let repaired = layout.repaired(&source).into_owned();
+        let tree = GRAMMAR.parse(&repaired);
+        let undefined = undefined(&names::read(&repaired, tree.root_node()));
+        Self { lines, layout, repaired, tree, undefined }
+    }
+
+    /// The undefined names of this program with an insertion, their places as if it weren't there.
+    fn undefined_with(&self, position: usize, infill: &[&str]) -> BTreeSet<Undefined> {
+        let combined = inserted(&self.lines, position, infill);
+        let layout = Layout::of(&combined);
+        let repaired = layout.repaired(&combined);
+        let tree = GRAMMAR.parse_edited(&repaired, &self.repaired, &self.tree);
+        let undefined = undefined(&names::read(&repaired, tree.root_node()));
+        outside(undefined, position, infill.len())
+    }
+}
+
+impl Reading for PythonReading {
+    fn undefined(&self) -> &[Undefined] {
+        &self.undefined
+    }
+
+    fn is_comment(&self) -> Vec<bool> {
+        self.layout.is_comment()
+    }
+
+    fn defined_by(&self, position: usize, infill: &[&str]) -> BTreeSet<String> {
+        let infill_text = infill.concat();
+        let infill_tree = GRAMMAR.parse(&infill_text);
+        let scopes = names::read(&infill_text, infill_tree.root_node());
+        let introduced: BTreeSet<&str> = scopes.module_names().collect();
+        let is_introduced = |missing: &&Undefined| introduced.contains(missing.name.as_str());
+        let missing: Vec<&Undefined> = self.undefined.iter().filter(is_introduced).collect();
+        let lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
+        if missing.is_empty() || !statement::fits(&lines, position, infill) {
+            return BTreeSet::new();
+        }
+        let still_missing = self.undefined_with(position, infill);
+        let defined = missing.into_iter().filter(|missing| !still_missing.contains(missing));
+        defined.map(|defined| defined.name.clone()).collect()
+    }
+
+    fn outline(&self) -> Outline {
+        outline::outline(&self.repaired, self.tree.root_node())
+    }
+}
+
+/// The uses of names that nothing binds.
+fn undefined(scopes: &Scopes) -> Vec<Undefined> {
+    let undefined = scopes.unresolved().map(|name_use| Undefined {
+        place: Place { row: name_use.place.row, column: name_use.place.column },
+        name: name_use.name.to_owned(),
+    });
+    undefined.collect()
 }

@@ -7,7 +7,7 @@
 use tree_sitter::Node;
 
 use super::scopes::{ScopeId, ScopeKind, Scopes, Use};
-use super::tree::{self, MAX_DEPTH, children, children_of};
+use crate::language::tree::{self, MAX_DEPTH, children, children_of};
 
 /// What the module below `root` binds and uses.
 pub(super) fn read<'s>(source: &'s str, root: Node) -> Scopes<'s> {
@@ -435,7 +435,7 @@ impl Reader<'_, '_> {
         if content.kind() != "string_content" {
             return;
         }
-        let part = tree::parse_part(self.source, content.range());
+        let part = super::GRAMMAR.parse_part(self.source, content.range());
         // Text that is no expression names nothing.
         if !part.root_node().has_error() {
             self.deferring(|reader| reader.read_all(&children(part.root_node())));

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::layout::Layout;
-use super::{reference_names, reference_syntax, tree};
-use crate::language::{Analysis, InfillKind, Language};
+use super::{GRAMMAR, outline, reference_names, reference_syntax};
+use crate::language::{InfillKind, Language, Outline, Place, Reading, Undefined};
 
 /// Python, judged by the authors' rules.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +19,12 @@ impl Language for ReferencePython {
         "python"
     }
 
-    fn analyze(&self, lines: &[&str]) -> Analysis {
-        Analysis { undefined: undefined(&lines.concat()), is_comment: is_comment(lines) }
+    fn read(&self, lines: &[&str]) -> Box<dyn Reading> {
+        let source = lines.concat();
+        let nowhere = Place { row: 0, column: 0 };
+        let undefined = undefined(&source).into_iter();
+        let undefined = undefined.map(|name| Undefined { place: nowhere, name }).collect();
+        Box::new(ReferenceReading { source, undefined, is_comment: is_comment(lines) })
     }
 
     /// By the start of the text, so `format = 1` is a control statement and `default = 1` a
@@ -37,16 +41,6 @@ impl Language for ReferencePython {
         } else {
             InfillKind::Statement
         }
-    }
-
-    /// Looks only at the program before the insertion: is a name in the infill's text undefined?
-    fn defines_missing(&self, lines: &[&str], _position: usize, infill: &[&str]) -> bool {
-        let infill = infill.concat();
-        let undefined = undefined(&lines.concat());
-        !undefined.is_empty()
-            && introduced(self.classify(&infill), &infill)
-                .iter()
-                .any(|&name| undefined.contains(name))
     }
 
     /// Ends at the next line that is exactly as far indented as the first: a line further out
@@ -75,11 +69,41 @@ impl Language for ReferencePython {
     }
 }
 
+/// A program as the reference reads it.
+struct ReferenceReading {
+    source: String,
+    /// It doesn't say where.
+    undefined: Vec<Undefined>,
+    is_comment: Vec<bool>,
+}
+
+impl Reading for ReferenceReading {
+    fn undefined(&self) -> &[Undefined] {
+        &self.undefined
+    }
+
+    fn is_comment(&self) -> Vec<bool> {
+        self.is_comment.clone()
+    }
+
+    /// Looks only at the program before the insertion: is a name in the infill's text undefined?
+    fn defined_by(&self, _position: usize, infill: &[&str]) -> BTreeSet<String> {
+        let infill = infill.concat();
+        let introduced = introduced(ReferencePython.classify(&infill), &infill);
+        let names = self.undefined.iter().map(|undefined| undefined.name.as_str());
+        names.filter(|name| introduced.contains(name)).map(str::to_owned).collect()
+    }
+
+    fn outline(&self) -> Outline {
+        outline::outline(&self.source, GRAMMAR.parse(&self.source).root_node())
+    }
+}
+
 /// The names that the reference calls undefined; none if Python could not parse the program.
 fn undefined(source: &str) -> BTreeSet<String> {
     let layout = Layout::of(source);
     let source = layout.repaired(source);
-    let tree = tree::parse(&source);
+    let tree = GRAMMAR.parse(&source);
     if !reference_syntax::is_valid(&source, &layout, tree.root_node()) {
         return BTreeSet::new();
     }
@@ -131,7 +155,7 @@ mod tests {
             let is_judged_by_names = problem["ast_judge"] == true;
             for round in array(&problem["rounds"]) {
                 let lines = strings(&round["lines"]);
-                let allows_functions = !ReferencePython.analyze(&lines).undefined.is_empty();
+                let allows_functions = !ReferencePython.read(&lines).undefined().is_empty();
                 assert_eq!(round["allow_functions"], allows_functions, "{}", lines.concat());
                 num_checked += 1;
                 if is_judged_by_names {
@@ -151,7 +175,8 @@ mod tests {
             let is_followed = array(&candidate["deltas"]).iter().any(|delta| !delta.is_null());
             if is_followed && matches!(kind, InfillKind::Import | InfillKind::Function) {
                 let position = candidate["position"].as_u64().expect("an index") as usize;
-                let is_accepted = ReferencePython.defines_missing(lines, position, &infill);
+                let is_accepted =
+                    !ReferencePython.read(lines).defined_by(position, &infill).is_empty();
                 assert_eq!(candidate["accepted"], is_accepted, "{infill:?} in {}", lines.concat());
                 num_checked += 1;
             }
@@ -184,8 +209,9 @@ mod tests {
     fn has_the_quirks() {
         let check = |program: &str, undefined: &str| {
             let lines: Vec<&str> = program.split_inclusive('\n').collect();
-            let found = ReferencePython.analyze(&lines).undefined;
-            assert_eq!(found.into_iter().collect::<Vec<_>>().join(" "), undefined, "{program}");
+            let reading = ReferencePython.read(&lines);
+            let found: Vec<&str> = reading.undefined().iter().map(|found| &*found.name).collect();
+            assert_eq!(found.join(" "), undefined, "{program}");
         };
         check("x = a\n", "a");
         check("x: List[Tuple[Any]] = Optional\n", "");
@@ -208,7 +234,8 @@ mod tests {
     fn takes_names_from_the_text() {
         let check = |infill: &str, accepted: bool| {
             let lines = ["x = np + deque + f(1)\n"];
-            assert_eq!(ReferencePython.defines_missing(&lines, 0, &[infill]), accepted, "{infill}");
+            let defined = ReferencePython.read(&lines).defined_by(0, &[infill]);
+            assert_eq!(!defined.is_empty(), accepted, "{infill}");
         };
         check("import np\n", true);
         check("import numpy as np\n", false);
@@ -233,7 +260,7 @@ mod tests {
     #[test]
     fn counts_lines_with_triple_quotes() {
         let lines = ["def f():\n", "    \"\"\"doc\"\"\"\n", "    return 1\n"];
-        assert_eq!(ReferencePython.analyze(&lines).is_comment, [false, true, true]);
+        assert_eq!(ReferencePython.read(&lines).is_comment(), [false, true, true]);
     }
 
     #[test]

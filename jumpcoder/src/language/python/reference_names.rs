@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use tree_sitter::Node;
 
 use super::scopes::BUILTINS;
-use super::tree::{self, MAX_DEPTH, children, children_of};
+use crate::language::tree::{self, MAX_DEPTH, children, children_of};
 
 /// The names that are always defined, apart from the built-in ones.
 const TYPING: [&str; 4] = ["Any", "List", "Optional", "Tuple"];

@@ -7,7 +7,7 @@
 use tree_sitter::Node;
 
 use super::layout::Layout;
-use super::tree::{self, MAX_DEPTH, children, children_of, tokens};
+use crate::language::tree::{self, MAX_DEPTH, children, children_of, tokens};
 
 /// Does Python parse the program with this layout and tree?
 pub(super) fn is_valid(source: &str, layout: &Layout, root: Node) -> bool {

@@ -9,7 +9,8 @@ fn lines_of(program: &str) -> Vec<&str> {
 
 /// Checks the undefined names of a program.
 fn check(program: &str, undefined: &str) {
-    let found = Python.analyze(&lines_of(program)).undefined;
+    let reading = Python.read(&lines_of(program));
+    let found: BTreeSet<&str> = reading.undefined().iter().map(|found| &*found.name).collect();
     assert_eq!(found.into_iter().collect::<Vec<_>>().join(" "), undefined, "in\n{program}");
 }
 
@@ -101,7 +102,7 @@ fn reads_unfinished_programs() {
 
 /// Checks which lines are comments, given a mark for each: `#` for those that are.
 fn check_comments(program: &str, marks: &str) {
-    let found = Python.analyze(&lines_of(program)).is_comment;
+    let found = Python.read(&lines_of(program)).is_comment();
     let found: String =
         found.iter().map(|&is_comment| if is_comment { '#' } else { '.' }).collect();
     assert_eq!(found, marks, "in\n{program}");
@@ -166,8 +167,8 @@ fn sees_where_a_function_ends() {
 #[test]
 fn judges_whether_a_missing_name_is_defined() {
     let check = |program: &str, position: usize, infill: &str, is_defined: bool| {
-        let found = Python.defines_missing(&lines_of(program), position, &lines_of(infill));
-        assert_eq!(found, is_defined, "{infill} before line {position} of\n{program}");
+        let found = Python.read(&lines_of(program)).defined_by(position, &lines_of(infill));
+        assert_eq!(!found.is_empty(), is_defined, "{infill} before line {position} of\n{program}");
     };
     let root = "def f(x):\n    \"\"\"Root.\"\"\"\n    return math.sqrt(x)\n";
     check(root, 0, "import math\n", true);
@@ -206,10 +207,12 @@ fn check_survives(text: &str) {
     let lines = lines_of(text);
     for quirks in [false, true] {
         let python = by_name("python", quirks).expect("it is known");
-        assert_eq!(python.analyze(&lines).is_comment.len(), lines.len(), "{text:?}");
+        let reading = python.read(&lines);
+        assert_eq!(reading.is_comment().len(), lines.len(), "{text:?}");
+        reading.defined_by(lines.len() / 2, &lines);
+        reading.outline();
         python.classify(text);
         assert!(python.function_len(text).is_none_or(|function_len| function_len <= text.len()));
-        python.defines_missing(&lines, lines.len() / 2, &lines);
     }
 }
 
