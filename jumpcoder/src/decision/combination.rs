@@ -33,7 +33,7 @@ pub fn combine(
     program: &Program,
     position: usize,
     infill: &str,
-    language: &dyn Language,
+    language: &'static dyn Language,
     settings: &Settings,
 ) -> Option<Candidate> {
     let first = Line::written(infill.split('\n').next().filter(|_| !infill.is_empty())?);
@@ -63,7 +63,7 @@ fn is_repetition(lines: &[Line], position: usize, infill: &Line, settings: &Sett
 }
 
 /// The lines of the function that `infill` begins with. The reference leaves blank ones out.
-fn function_lines(infill: &str, language: &dyn Language, settings: &Settings) -> Vec<Line> {
+fn function_lines(infill: &str, language: &'static dyn Language, settings: &Settings) -> Vec<Line> {
     let len = language.function_len(infill).unwrap_or(infill.len());
     let lines = infill[..len].trim_end().split('\n').map(Line::written);
     lines.filter(|line| !(settings.reference_quirks && line.is_blank())).collect()

@@ -15,7 +15,7 @@ pub(super) fn inserted(lines: &[String], position: usize, infill: &[&str]) -> St
 /// Of the `undefined` names of a program with `num_lines` inserted before line `position`, those
 /// that are not in these lines, with their places as if nothing had been inserted.
 pub(super) fn outside(
-    undefined: Vec<Undefined>,
+    undefined: impl IntoIterator<Item = Undefined>,
     position: usize,
     num_lines: usize,
 ) -> BTreeSet<Undefined> {

@@ -6,8 +6,13 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use tree_sitter::Node;
 
+pub mod braces;
+#[cfg(test)]
+mod checks;
 mod insertion;
+pub mod java;
 pub mod python;
 mod tree;
 
@@ -17,6 +22,7 @@ pub fn by_name(name: &str, reference_quirks: bool) -> Option<&'static dyn Langua
     match (name.to_lowercase().as_str(), reference_quirks) {
         ("python" | "py", false) => Some(&python::Python),
         ("python" | "py", true) => Some(&python::ReferencePython),
+        ("java", _) => Some(&java::JAVA),
         _ => None,
     }
 }
@@ -44,6 +50,11 @@ pub struct Place {
     pub row: usize,
     /// The byte within the line.
     pub column: usize,
+}
+
+fn place_of(node: Node) -> Place {
+    let start = node.start_position();
+    Place { row: start.row, column: start.column }
 }
 
 /// A use of a name that nothing visible there defines.
@@ -85,10 +96,10 @@ pub trait Language: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Reads a program, given as lines that each end in `\n`.
-    fn read(&self, lines: &[&str]) -> Box<dyn Reading>;
+    fn read(&'static self, lines: &[&str]) -> Box<dyn Reading>;
 
     /// What `infill` is. It is judged by its first statement; it may be incomplete.
-    fn classify(&self, infill: &str) -> InfillKind;
+    fn classify(&'static self, infill: &str) -> InfillKind;
 
     /// The lines of the function that `text` begins with, once its end can be seen: the byte length
     /// of those lines, without blank ones at the end. `None` while the function may still go on; at

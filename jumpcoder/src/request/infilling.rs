@@ -322,7 +322,7 @@ fn drafts(branches: &[Branch]) -> HashMap<&str, Vec<TokenId>> {
 }
 
 /// A text with a newline is complete, except for a function that may still go on.
-fn is_complete(text: &str, allow_functions: bool, language: &dyn Language) -> bool {
+fn is_complete(text: &str, allow_functions: bool, language: &'static dyn Language) -> bool {
     let is_function = allow_functions && language.classify(text) == InfillKind::Function;
     !is_function || language.function_len(text).is_some()
 }

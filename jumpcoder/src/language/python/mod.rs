@@ -36,11 +36,11 @@ impl Language for Python {
         "python"
     }
 
-    fn read(&self, lines: &[&str]) -> Box<dyn Reading> {
+    fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {
         Box::new(PythonReading::of(lines.iter().map(|&line| line.to_owned()).collect()))
     }
 
-    fn classify(&self, infill: &str) -> InfillKind {
+    fn classify(&'static self, infill: &str) -> InfillKind {
         statement::classify(infill)
     }
 

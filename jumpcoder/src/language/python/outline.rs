@@ -3,15 +3,11 @@
 use tree_sitter::Node;
 
 use crate::language::tree::{self, MAX_DEPTH, children, errors};
-use crate::language::{Item, Outline, Place};
+use crate::language::{Item, Outline, place_of};
 
 /// The outline of the module below `root`.
 pub(super) fn outline(source: &str, root: Node) -> Outline {
-    let start = |node: Node| {
-        let start = node.start_position();
-        Place { row: start.row, column: start.column }
-    };
-    let errors = errors(root).into_iter().map(start).collect();
+    let errors = errors(root).into_iter().map(place_of).collect();
     let mut outline = Outline { errors, ..Outline::default() };
     collect(source, root, 0, &mut outline);
     outline

@@ -19,7 +19,7 @@ impl Language for ReferencePython {
         "python"
     }
 
-    fn read(&self, lines: &[&str]) -> Box<dyn Reading> {
+    fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {
         let source = lines.concat();
         let nowhere = Place { row: 0, column: 0 };
         let undefined = undefined(&source).into_iter();
@@ -29,7 +29,7 @@ impl Language for ReferencePython {
 
     /// By the start of the text, so `format = 1` is a control statement and `default = 1` a
     /// function.
-    fn classify(&self, infill: &str) -> InfillKind {
+    fn classify(&'static self, infill: &str) -> InfillKind {
         let code = infill.trim_start();
         let starts_with = |starts: &[&str]| starts.iter().any(|start| code.starts_with(start));
         if starts_with(&["for", "if", "while", "try", "#!/"]) {

@@ -1,0 +1,80 @@
+//! What stands in a program as a whole: functions, imports, and what may not stand where it does.
+//!
+//! A language's `items.scm` finds them. Its captures: `@function` and `@import`, in one match with
+//! `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the language
+//! doesn't, such as a function within a function.
+
+use tree_sitter::{Node, Query, QueryCursor, QueryMatch, StreamingIterator};
+
+use crate::language::tree::{self, Grammar};
+use crate::language::{InfillKind, Item, Outline};
+
+/// An `items.scm`, compiled.
+pub(super) struct ItemQuery {
+    query: Query,
+}
+
+impl ItemQuery {
+    /// Compiles the query. Its text is part of the program, so it is right, or a test fails.
+    pub(super) fn new(grammar: Grammar, text: &str) -> Self {
+        let query = Query::new(&grammar.0.into(), text);
+        let query = query.unwrap_or_else(|error| panic!("items.scm: {error}"));
+        for name in query.capture_names() {
+            let is_known = ["function", "import", "misplaced", "name"].contains(name);
+            assert!(is_known, "items.scm: @{name} means nothing");
+        }
+        Self { query }
+    }
+
+    /// What the item is that begins at byte `start`.
+    pub(super) fn kind_at(&self, source: &str, root: Node, start: usize) -> InfillKind {
+        let mut kind = InfillKind::Statement;
+        self.each(source, root, |query, one| {
+            for capture in one.captures().iter().filter(|found| found.node.start_byte() == start) {
+                match query.capture_names()[capture.index as usize] {
+                    "function" => kind = InfillKind::Function,
+                    "import" => kind = InfillKind::Import,
+                    _ => (),
+                }
+            }
+        });
+        kind
+    }
+
+    /// How much stands where it may not.
+    pub(super) fn num_misplaced(&self, source: &str, root: Node) -> usize {
+        let mut num_misplaced = 0;
+        self.each(source, root, |query, one| {
+            let names = query.capture_names();
+            let is_misplaced = |idx: u32| names[idx as usize] == "misplaced";
+            num_misplaced += one.captures().iter().filter(|one| is_misplaced(one.index)).count();
+        });
+        num_misplaced
+    }
+
+    /// The functions and imports below `root`, in `outline`.
+    pub(super) fn collect(&self, source: &str, root: Node, outline: &mut Outline) {
+        self.each(source, root, |query, one| {
+            let names = query.capture_names();
+            let named = |wanted: &str| {
+                let mut captures = one.captures().iter();
+                captures.find(|one| names[one.index as usize] == wanted).map(|one| one.node)
+            };
+            let item = |node: Node| Item {
+                name: tree::text(named("name").unwrap_or(node), source).trim_end().to_owned(),
+                first_row: node.start_position().row,
+                last_row: node.end_position().row,
+            };
+            outline.functions.extend(named("function").map(item));
+            outline.imports.extend(named("import").map(item));
+        });
+    }
+
+    fn each(&self, source: &str, root: Node, mut take: impl FnMut(&Query, &QueryMatch<'_, '_>)) {
+        let mut cursor = QueryCursor::new();
+        let mut matches = cursor.matches(&self.query, root, source.as_bytes());
+        while let Some(one) = matches.next() {
+            take(&self.query, one);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What is not code: comments and literals, told from the text alone.
+//!
+//! Brackets count only outside of them, so they must be known before a tree can be had of an
+//! unfinished program.
+
+/// A language's comments and literals.
+pub struct Lexis {
+    /// What begins a comment that goes to the end of the line.
+    pub line_comments: &'static [&'static str],
+    /// What begins and ends a comment that may go over lines.
+    pub block_comment: Option<(&'static str, &'static str)>,
+    /// May comments hold comments?
+    pub comments_nest: bool,
+    /// The literal that a text begins with, if it does, given the last code before it.
+    pub literal: fn(text: &str, before: &str) -> Option<Literal>,
+}
+
+/// A string, a character, a regular expression: text within which brackets don't count.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// Its bytes.
+    pub len: usize,
+    /// What its end lacks, if it isn't closed.
+    pub missing: Option<String>,
+}
+
+impl Lexis {
+    /// The comment that `text` begins with, if it does.
+    pub fn comment(&self, text: &str) -> Option<Literal> {
+        if self.line_comments.iter().any(|opener| text.starts_with(opener)) {
+            let len = text.find('\n').unwrap_or(text.len());
+            return Some(Literal { len, missing: None });
+        }
+        let (open, close) = self.block_comment?;
+        let mut inside = text.strip_prefix(open)?;
+        let mut depth = 1;
+        while depth > 0 {
+            let end = inside.find(close);
+            let nested = inside.find(open).filter(|_| self.comments_nest);
+            match (end, nested) {
+                (_, Some(nested)) if end.is_none_or(|end| nested < end) => {
+                    inside = &inside[nested + open.len()..];
+                    depth += 1;
+                }
+                (Some(end), _) => {
+                    inside = &inside[end + close.len()..];
+                    depth -= 1;
+                }
+                (None, _) => {
+                    return Some(Literal { len: text.len(), missing: Some(close.repeat(depth)) });
+                }
+            }
+        }
+        Some(Literal { len: text.len() - inside.len(), missing: None })
+    }
+}
+
+impl Literal {
+    /// The literal between two of the quotes that `text` begins with, with backslash escapes. If it
+    /// may not span lines, it ends before the end of the line at the latest.
+    pub fn quoted(text: &str, quote: &str, spans_lines: bool) -> Option<Self> {
+        let inside = text.strip_prefix(quote)?;
+        let mut at = 0;
+        while at < inside.len() {
+            let rest = &inside[at..];
+            if rest.starts_with(quote) {
+                return Some(Self { len: 2 * quote.len() + at, missing: None });
+            }
+            if !spans_lines && rest.starts_with(['\n', '\r']) {
+                break;
+            }
+            at += rest.strip_prefix('\\').map_or(first_len(rest), |rest| 1 + first_len(rest));
+        }
+        // A backslash at the end would escape the quote that is added.
+        let escaped = if inside.ends_with('\\') && at >= inside.len() { "\n" } else { "" };
+        let len = quote.len() + at.min(inside.len());
+        Some(Self { len, missing: Some(format!("{escaped}{quote}")) })
+    }
+
+    /// The literal that `open` begins and `close` ends, without escapes.
+    pub fn raw(text: &str, open: &str, close: &str) -> Option<Self> {
+        let inside = text.strip_prefix(open)?;
+        Some(match inside.find(close) {
+            Some(end) => Self { len: open.len() + end + close.len(), missing: None },
+            None => Self { len: text.len(), missing: Some(close.to_owned()) },
+        })
+    }
+}
+
+/// The bytes of the first character, 0 if there is none.
+fn first_len(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}

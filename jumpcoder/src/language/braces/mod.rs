@@ -1,0 +1,117 @@
+//! Languages with braces: what they have in common.
+//!
+//! Such a language is a folder beside this one: a grammar, two queries ([`names`], [`items`]), data
+//! tables, and the few rules that these can't say ([`Rules`]). Everything else is here: a program's
+//! [`layout`] is found by its text, what is open in it is closed, the tree of that is asked by the
+//! queries, and the [`scopes`] that this gives say which names are undefined.
+
+mod items;
+mod layout;
+pub mod lexis;
+mod names;
+mod reading;
+pub mod rules;
+mod scopes;
+pub mod spaces;
+
+use std::sync::OnceLock;
+
+use super::tree::Grammar;
+use super::{InfillKind, Language, Reading};
+use items::ItemQuery;
+use layout::{Layout, Line};
+use lexis::Lexis;
+use names::NameQuery;
+use reading::{BraceReading, Text};
+use rules::Rules;
+use scopes::Scopes;
+use tree_sitter::Node;
+use tree_sitter_language::LanguageFn;
+
+/// A language with braces.
+pub struct BraceLanguage {
+    /// See [`Language::name`].
+    pub name: &'static str,
+    /// The grammar.
+    pub grammar: LanguageFn,
+    /// The text of `names.scm`.
+    pub names: &'static str,
+    /// The text of `items.scm`.
+    pub items: &'static str,
+    /// Are names of the outermost scope seen only after their binding?
+    pub is_ordered: bool,
+    /// Comments and literals.
+    pub lexis: Lexis,
+    /// The words that begin control statements.
+    pub control: &'static [&'static str],
+    /// Tables and what they mean.
+    pub rules: &'static dyn Rules,
+    /// The queries, compiled at their first use: begin with a new one.
+    pub queries: OnceLock<Queries>,
+}
+
+/// The compiled queries of a language.
+pub struct Queries {
+    names: NameQuery,
+    items: ItemQuery,
+}
+
+impl BraceLanguage {
+    fn grammar(&self) -> Grammar {
+        Grammar(self.grammar)
+    }
+
+    fn queries(&self) -> &Queries {
+        self.queries.get_or_init(|| Queries {
+            names: NameQuery::new(self.grammar(), self.names, self.is_ordered),
+            items: ItemQuery::new(self.grammar(), self.items),
+        })
+    }
+
+    fn names_in<'s>(&self, source: &'s str, root: Node) -> Scopes<'s> {
+        self.queries().names.read(source, root, self.rules)
+    }
+
+    fn kind_of(&'static self, infill: &str) -> InfillKind {
+        let text = Text::of(self, infill);
+        let Some(start) = text.layout.code_start else { return InfillKind::Statement };
+        self.queries().items.kind_at(&text.repaired, text.tree.root_node(), start)
+    }
+}
+
+impl Language for BraceLanguage {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {
+        Box::new(BraceReading::of(self, lines.iter().map(|&line| line.to_owned()).collect()))
+    }
+
+    fn classify(&'static self, infill: &str) -> InfillKind {
+        let code = infill.trim_start();
+        let word_len = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
+        if self.control.contains(&&code[..word_len]) || code.starts_with('}') {
+            return InfillKind::Control;
+        }
+        let kind = self.kind_of(infill);
+        // The head of a function whose body begins on the next line.
+        if kind == InfillKind::Statement && code.trim_end().ends_with(')') {
+            return self.kind_of(&format!("{} {{}}", infill.trim_end()));
+        }
+        kind
+    }
+
+    fn function_len(&self, text: &str) -> Option<usize> {
+        let layout = Layout::of(text, &self.lexis);
+        let ends_function = |line: &&Line| {
+            line.depth == 0 && line.last_code.is_some_and(|last| matches!(last, b'}' | b';'))
+        };
+        let last = layout.lines.iter().find(ends_function)?;
+        text[..last.end].ends_with('\n').then_some(last.end)
+    }
+
+    fn banned_infills(&self) -> &'static [&'static str] {
+        &["//", "/*"]
+    }
+}

@@ -1,0 +1,44 @@
+//! The little of a language that neither its grammar nor its queries say.
+
+use std::collections::{HashMap, HashSet};
+
+use super::spaces::Spaces;
+
+/// Names that come together: those of a package, a header, a class.
+pub type Group = HashSet<&'static str>;
+
+/// A language's tables, and what they mean.
+pub trait Rules: Send + Sync {
+    /// Is `name` there without being defined or imported?
+    fn is_builtin(&self, name: &str, spaces: Spaces) -> bool;
+
+    /// The names that an import of the whole of `path` brings (a package, a namespace, a header; as
+    /// it stands in the program). `None` if it could be any.
+    fn group(&self, path: &str) -> Option<&'static Group>;
+
+    /// The names that a class inherits from `base`, which the program doesn't define. `None` if it
+    /// could be any.
+    fn members(&self, base: &str) -> Option<&'static Group>;
+
+    /// May `prefix` be left out before `name`, for all that is known?
+    fn has_member(&self, _prefix: &str, _name: &str) -> bool {
+        false
+    }
+}
+
+/// Reads a table of groups: a line each, the group's name, then what is in it, all apart by blanks.
+/// Lines that begin with `#` say where the table is from.
+pub fn groups(table: &'static str) -> HashMap<&'static str, Group> {
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    let groups = lines.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.collect()))
+    });
+    groups.collect()
+}
+
+/// Reads a table of names, apart by blanks or line ends, with comment lines as in [`groups`].
+pub fn names(table: &'static str) -> Group {
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    lines.flat_map(str::split_whitespace).collect()
+}

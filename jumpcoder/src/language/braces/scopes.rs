@@ -1,0 +1,202 @@
+//! Scopes, and which uses of names they leave unresolved.
+//!
+//! This half of name analysis knows nothing of syntax: [`super::names`] fills the scopes from what
+//! a language's query finds.
+
+use std::collections::HashMap;
+
+use super::rules::{Group, Rules};
+use super::spaces::Spaces;
+use crate::language::Place;
+
+/// The place of a scope in [`Scopes`]; a scope comes after the one around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ScopeId(usize);
+
+impl ScopeId {
+    pub(super) const ROOT: Self = Self(0);
+}
+
+/// A part of the program that names belong to.
+#[derive(Debug, Default)]
+pub(super) struct Scope<'s> {
+    pub parent: Option<ScopeId>,
+    /// Are names bound in it seen only after their binding?
+    pub is_ordered: bool,
+    /// Is it what `var` binds in?
+    pub is_function: bool,
+    /// The kinds of names around it that can't be seen from within.
+    pub hides: Spaces,
+    /// The classes whose members it has, too.
+    pub bases: Vec<&'s str>,
+    /// Names that are there from a byte on, imported as a group; `None` could be any name.
+    pub groups: Vec<(usize, Option<&'static Group>)>,
+    /// From a byte on, what may be left out before a name.
+    pub prefixes: Vec<(usize, &'s str)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Binding {
+    spaces: Spaces,
+    /// The byte from which on it is seen.
+    from: usize,
+}
+
+/// A place where a name is used.
+#[derive(Clone, Debug)]
+pub(super) struct Use<'s> {
+    pub name: &'s str,
+    /// What it can stand for there.
+    pub spaces: Spaces,
+    pub place: Place,
+    /// The same place in bytes, comparable with those of bindings.
+    pub at: usize,
+    pub scope: ScopeId,
+}
+
+/// A program's scopes with what they bind and use.
+pub(super) struct Scopes<'s> {
+    nested: Vec<Scope<'s>>,
+    bindings: HashMap<(ScopeId, &'s str), Vec<Binding>>,
+    /// The scopes of classes.
+    members: HashMap<&'s str, Vec<ScopeId>>,
+    uses: Vec<Use<'s>>,
+    rules: &'static dyn Rules,
+}
+
+impl<'s> Scopes<'s> {
+    /// The root, in which nothing is bound.
+    pub(super) fn new(root: Scope<'s>, rules: &'static dyn Rules) -> Self {
+        let (bindings, members) = (HashMap::new(), HashMap::new());
+        Self { nested: vec![root], bindings, members, uses: Vec::new(), rules }
+    }
+
+    pub(super) fn rules(&self) -> &'static dyn Rules {
+        self.rules
+    }
+
+    pub(super) fn open(&mut self, scope: Scope<'s>) -> ScopeId {
+        self.nested.push(scope);
+        ScopeId(self.nested.len() - 1)
+    }
+
+    pub(super) fn scope(&mut self, scope: ScopeId) -> &mut Scope<'s> {
+        &mut self.nested[scope.0]
+    }
+
+    pub(super) fn parent(&self, scope: ScopeId) -> ScopeId {
+        self.nested[scope.0].parent.unwrap_or(scope)
+    }
+
+    /// The innermost function around `scope`, itself included, or the root.
+    pub(super) fn function_around(&self, mut scope: ScopeId) -> ScopeId {
+        while let Some(parent) = self.nested[scope.0].parent {
+            if self.nested[scope.0].is_function {
+                break;
+            }
+            scope = parent;
+        }
+        scope
+    }
+
+    /// Binds a name, seen from byte `from` on if the scope is ordered.
+    pub(super) fn bind(&mut self, scope: ScopeId, name: &'s str, spaces: Spaces, from: usize) {
+        let from = if self.nested[scope.0].is_ordered { from } else { 0 };
+        self.bindings.entry((scope, name)).or_default().push(Binding { spaces, from });
+    }
+
+    /// Says that `scope` holds the members of the class `name`.
+    pub(super) fn own(&mut self, name: &'s str, scope: ScopeId) {
+        self.members.entry(name).or_default().push(scope);
+    }
+
+    pub(super) fn add_use(&mut self, name_use: Use<'s>) {
+        self.uses.push(name_use);
+    }
+
+    /// The uses that nothing visible binds.
+    pub(super) fn unresolved(&self) -> impl Iterator<Item = &Use<'s>> {
+        self.uses.iter().filter(|name_use| !self.is_bound(name_use))
+    }
+
+    /// Does the root bring `name` for sure, wherever it does so?
+    pub(super) fn introduces(&self, name: &str, spaces: Spaces) -> bool {
+        let scope = &self.nested[ScopeId::ROOT.0];
+        let is_known = |name: &str| {
+            let mut groups = scope.groups.iter().filter_map(|(_, group)| *group);
+            groups.any(|group| group.contains(name))
+        };
+        let is_prefixed = |(_, prefix): &(usize, &str)| self.rules.has_member(prefix, name);
+        self.is_bound_in(ScopeId::ROOT, name, spaces, usize::MAX)
+            || is_known(name)
+            || scope.prefixes.iter().any(is_prefixed)
+    }
+
+    fn is_bound(&self, name_use: &Use) -> bool {
+        let Use { name, spaces, at, scope, .. } = *name_use;
+        self.rules.is_builtin(name, spaces) || self.is_visible(name, spaces, at, scope)
+    }
+
+    /// Can `name` be seen at byte `at` of `scope`?
+    fn is_visible(&self, name: &str, mut spaces: Spaces, at: usize, scope: ScopeId) -> bool {
+        let mut around = Some(scope);
+        while let Some(scope_id) = around {
+            let scope = &self.nested[scope_id.0];
+            let is_grouped = |(from, group): &(usize, Option<&'static Group>)| {
+                *from <= at && group.is_none_or(|group| group.contains(name))
+            };
+            if self.is_bound_in(scope_id, name, spaces, at)
+                || scope.groups.iter().any(is_grouped)
+                || self.is_inherited(scope_id, name, spaces, MAX_INHERITANCE)
+                || self.is_prefixed(scope, name, at, scope_id)
+            {
+                return true;
+            }
+            spaces = spaces.without(scope.hides);
+            if spaces.is_empty() {
+                return false;
+            }
+            around = scope.parent;
+        }
+        false
+    }
+
+    fn is_bound_in(&self, scope: ScopeId, name: &str, spaces: Spaces, at: usize) -> bool {
+        let bindings = self.bindings.get(&(scope, name)).into_iter().flatten();
+        bindings.into_iter().any(|bound| bound.from <= at && bound.spaces.meets(spaces))
+    }
+
+    /// Is `name` a member of a class that `scope` extends? Of one that nobody knows, any may be.
+    fn is_inherited(&self, scope: ScopeId, name: &str, spaces: Spaces, limit: usize) -> bool {
+        limit > 0
+            && self.nested[scope.0].bases.iter().any(|base| match self.members.get(base) {
+                Some(scopes) => scopes.iter().any(|&scope| {
+                    self.is_bound_in(scope, name, spaces, usize::MAX)
+                        || self.is_inherited(scope, name, spaces, limit - 1)
+                }),
+                None => self.rules.members(base).is_none_or(|members| members.contains(name)),
+            })
+    }
+
+    /// Is `name` there under a longer name whose beginning may be left out?
+    fn is_prefixed(&self, scope: &Scope, name: &str, at: usize, scope_id: ScopeId) -> bool {
+        let mut prefixes = scope.prefixes.iter().filter(|(from, _)| *from <= at);
+        prefixes.any(|(_, prefix)| {
+            let whole = format!("{prefix}{name}");
+            // What a prefix stands for is looked for without prefixes, so this ends.
+            let mut around = Some(scope_id);
+            while let Some(scope) = around.map(|scope| &self.nested[scope.0]) {
+                let mut groups = scope.groups.iter().filter(|(from, _)| *from <= at);
+                if groups.any(|(_, group)| group.is_none_or(|group| group.contains(whole.as_str())))
+                {
+                    return true;
+                }
+                around = scope.parent;
+            }
+            false
+        })
+    }
+}
+
+/// Classes are followed so far up; a cycle ends there.
+const MAX_INHERITANCE: usize = 16;
