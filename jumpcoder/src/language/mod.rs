@@ -16,15 +16,20 @@ pub mod java;
 pub mod python;
 mod tree;
 
+/// The languages that are known.
+static LANGUAGES: [&dyn Language; 2] = [&python::Python, &java::JAVA];
+
 /// The language that goes by `name`, if it is known. With `reference_quirks`, it decides as the
 /// authors' code does, so that runs can be compared with theirs.
 pub fn by_name(name: &str, reference_quirks: bool) -> Option<&'static dyn Language> {
-    match (name.to_lowercase().as_str(), reference_quirks) {
-        ("python" | "py", false) => Some(&python::Python),
-        ("python" | "py", true) => Some(&python::ReferencePython),
-        ("java", _) => Some(&java::JAVA),
-        _ => None,
+    let name = name.to_lowercase();
+    let goes_by = |language: &dyn Language| {
+        language.name() == name || language.aliases().contains(&name.as_str())
+    };
+    if reference_quirks && goes_by(&python::ReferencePython) {
+        return Some(&python::ReferencePython);
     }
+    LANGUAGES.into_iter().find(|&language| goes_by(language))
 }
 
 /// What an infill is: it decides who judges it.
@@ -94,6 +99,9 @@ pub struct Outline {
 pub trait Language: Send + Sync {
     /// The name that problems and the command line use, lower case.
     fn name(&self) -> &'static str;
+
+    /// What else it is called, lower case; the extensions of its files among them.
+    fn aliases(&self) -> &'static [&'static str];
 
     /// Reads a program, given as lines that each end in `\n`.
     fn read(&'static self, lines: &[&str]) -> Box<dyn Reading>;

@@ -4,6 +4,8 @@
 //! `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the language
 //! doesn't, such as a function within a function.
 
+use std::ops::Range;
+
 use tree_sitter::{Node, Query, QueryCursor, QueryMatch, StreamingIterator};
 
 use crate::language::tree::{self, Grammar};
@@ -29,7 +31,7 @@ impl ItemQuery {
     /// What the item is that begins at byte `start`.
     pub(super) fn kind_at(&self, source: &str, root: Node, start: usize) -> InfillKind {
         let mut kind = InfillKind::Statement;
-        self.each(source, root, |query, one| {
+        self.each(source, root, 0..usize::MAX, |query, one| {
             for capture in one.captures().iter().filter(|found| found.node.start_byte() == start) {
                 match query.capture_names()[capture.index as usize] {
                     "function" => kind = InfillKind::Function,
@@ -41,10 +43,10 @@ impl ItemQuery {
         kind
     }
 
-    /// How much stands where it may not.
-    pub(super) fn num_misplaced(&self, source: &str, root: Node) -> usize {
+    /// How much stands where it may not, in `range`.
+    pub(super) fn num_misplaced(&self, source: &str, root: Node, range: Range<usize>) -> usize {
         let mut num_misplaced = 0;
-        self.each(source, root, |query, one| {
+        self.each(source, root, range, |query, one| {
             let names = query.capture_names();
             let is_misplaced = |idx: u32| names[idx as usize] == "misplaced";
             num_misplaced += one.captures().iter().filter(|one| is_misplaced(one.index)).count();
@@ -54,7 +56,7 @@ impl ItemQuery {
 
     /// The functions and imports below `root`, in `outline`.
     pub(super) fn collect(&self, source: &str, root: Node, outline: &mut Outline) {
-        self.each(source, root, |query, one| {
+        self.each(source, root, 0..usize::MAX, |query, one| {
             let names = query.capture_names();
             let named = |wanted: &str| {
                 let mut captures = one.captures().iter();
@@ -70,8 +72,15 @@ impl ItemQuery {
         });
     }
 
-    fn each(&self, source: &str, root: Node, mut take: impl FnMut(&Query, &QueryMatch<'_, '_>)) {
+    fn each(
+        &self,
+        source: &str,
+        root: Node,
+        range: Range<usize>,
+        mut take: impl FnMut(&Query, &QueryMatch<'_, '_>),
+    ) {
         let mut cursor = QueryCursor::new();
+        cursor.set_byte_range(range);
         let mut matches = cursor.matches(&self.query, root, source.as_bytes());
         while let Some(one) = matches.next() {
             take(&self.query, one);

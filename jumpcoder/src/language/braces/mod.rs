@@ -24,14 +24,14 @@ use lexis::Lexis;
 use names::NameQuery;
 use reading::{BraceReading, Text};
 use rules::Rules;
-use scopes::Scopes;
-use tree_sitter::Node;
 use tree_sitter_language::LanguageFn;
 
 /// A language with braces.
 pub struct BraceLanguage {
     /// See [`Language::name`].
     pub name: &'static str,
+    /// See [`Language::aliases`].
+    pub aliases: &'static [&'static str],
     /// The grammar.
     pub grammar: LanguageFn,
     /// The text of `names.scm`.
@@ -68,10 +68,6 @@ impl BraceLanguage {
         })
     }
 
-    fn names_in<'s>(&self, source: &'s str, root: Node) -> Scopes<'s> {
-        self.queries().names.read(source, root, self.rules)
-    }
-
     fn kind_of(&'static self, infill: &str) -> InfillKind {
         let text = Text::of(self, infill);
         let Some(start) = text.layout.code_start else { return InfillKind::Statement };
@@ -82,6 +78,10 @@ impl BraceLanguage {
 impl Language for BraceLanguage {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
     }
 
     fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {

@@ -5,7 +5,7 @@
 //! | capture | what it is |
 //! |---|---|
 //! | `@scope` | a part of the program that names belong to |
-//! | `@owner` | in one match with a scope: the class whose members it holds |
+//! | `@owner` | the class whose members the scope around it holds |
 //! | `@define.S` | a name that is bound, where S is one of [`Spaces`](super::spaces::Spaces) |
 //! | `@use.S` | a name that is used |
 //! | `@ignore` | neither: a label, a field after a dot |
@@ -19,20 +19,22 @@
 //! see); of a definition `outside` (it belongs to the scope around the innermost one), `hoisted` (it
 //! is seen in the whole of its scope), `in-function` (it belongs to the innermost function).
 //!
+//! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file
 //! decides: the general ones come first.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use tree_sitter::{Node, Query, QueryCursor, QueryMatch, StreamingIterator};
 
 use super::rules::Rules;
 use super::scopes::{Scope, ScopeId, Scopes, Use};
 use super::spaces::Spaces;
-use crate::language::place_of;
-use crate::language::tree::{self, Grammar};
+use crate::language::tree::Grammar;
+use crate::language::{Place, place_of};
 
 thread_local! {
     static CURSOR: RefCell<QueryCursor> = RefCell::new(QueryCursor::new());
@@ -49,7 +51,7 @@ pub(super) struct NameQuery {
     is_ordered: bool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Role {
     Scope,
     Owner,
@@ -73,13 +75,14 @@ struct Properties {
 }
 
 /// Something that was found.
-struct Found<'t> {
-    node: Node<'t>,
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Its bytes.
+    pub range: Range<usize>,
+    pub place: Place,
     role: Role,
     pattern_idx: usize,
-    /// Of a scope.
-    owner: Option<Node<'t>>,
-    /// Of a definition.
+    /// Of a definition: the byte from which on it is seen.
     from: usize,
 }
 
@@ -93,31 +96,61 @@ impl NameQuery {
         Self { query, roles, patterns, is_ordered }
     }
 
-    /// What the program below `root` binds and uses.
-    pub(super) fn read<'s>(
+    /// All that is found in the tree below `root`, what is around first.
+    pub(super) fn find(&self, source: &str, root: Node) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.find_in(source, root, 0..usize::MAX, |_, one| found.push(one));
+        sorted(found)
+    }
+
+    /// The same, but only what stands in `changed` and the scopes around it and around `known`,
+    /// which is what is known from elsewhere.
+    pub(super) fn find_around(
+        &self,
+        source: &str,
+        root: Node,
+        changed: &Range<usize>,
+        mut known: Vec<Found>,
+    ) -> Vec<Found> {
+        let mut scopes = HashMap::new();
+        for known in &known {
+            self.find_in(source, root, known.range.clone(), |node_id, found| {
+                if found.role == Role::Scope {
+                    scopes.insert(node_id, found);
+                }
+            });
+        }
+        self.find_in(source, root, changed.clone(), |node_id, found| {
+            if found.role == Role::Scope {
+                scopes.insert(node_id, found);
+            } else if changed.start <= found.range.start && found.range.end <= changed.end {
+                known.push(found);
+            }
+        });
+        known.extend(scopes.into_values());
+        sorted(known)
+    }
+
+    /// What was `found`, as scopes.
+    pub(super) fn scopes<'s>(
         &self,
         source: &'s str,
-        root: Node,
+        found: &[Found],
         rules: &'static dyn Rules,
     ) -> Scopes<'s> {
-        let found = self.find(source, root);
         let program = Scope { is_ordered: self.is_ordered, ..Scope::default() };
         let mut scopes = Scopes::new(program, rules);
         let mut around = vec![(ScopeId::ROOT, usize::MAX)];
         for found in found {
-            let start = found.node.start_byte();
-            while around.last().is_some_and(|(_, end)| *end <= start) {
+            while around.last().is_some_and(|(_, end)| *end <= found.range.start) {
                 around.pop();
             }
             let scope = around.last().map_or(ScopeId::ROOT, |(scope, _)| *scope);
             if found.role == Role::Scope {
-                let opened = scopes.open(self.scope(&found, scope));
-                if let Some(owner) = found.owner {
-                    scopes.own(tree::text(owner, source), opened);
-                }
-                around.push((opened, found.node.end_byte()));
+                let opened = scopes.open(self.scope(found, scope));
+                around.push((opened, found.range.end));
             } else {
-                self.fill(&mut scopes, scope, &found, source);
+                self.fill(&mut scopes, scope, found, source);
             }
         }
         scopes
@@ -136,8 +169,8 @@ impl NameQuery {
 
     fn fill<'s>(&self, scopes: &mut Scopes<'s>, scope: ScopeId, found: &Found, source: &'s str) {
         let properties = &self.patterns[found.pattern_idx];
-        let text = tree::text(found.node, source);
-        let at = found.node.start_byte();
+        let text = &source[found.range.clone()];
+        let at = found.range.start;
         let outside = if properties.is_outside { scopes.parent(scope) } else { scope };
         match found.role {
             // The parser invents nodes without text where something is missing.
@@ -149,7 +182,7 @@ impl NameQuery {
                 scopes.bind(scope, text, spaces, from);
             }
             Role::Use(spaces) => {
-                let place = place_of(found.node);
+                let place = found.place;
                 scopes.add_use(Use { name: text, spaces, place, at, scope: outside });
             }
             Role::Group => {
@@ -159,49 +192,90 @@ impl NameQuery {
             }
             Role::Prefix => scopes.scope(outside).prefixes.push((at, text)),
             Role::Base => scopes.scope(outside).bases.push(text),
-            Role::Scope | Role::Owner | Role::Ignore | Role::From => (),
+            Role::Owner => scopes.own(text, outside),
+            Role::Scope | Role::Ignore | Role::From => (),
         }
     }
 
-    /// All that the query finds, in the order of the text, what is around first.
-    fn find<'t>(&self, source: &str, root: Node<'t>) -> Vec<Found<'t>> {
-        let mut found = Vec::new();
+    /// Takes what the query finds in `range`, with the id of its node.
+    fn find_in(
+        &self,
+        source: &str,
+        root: Node,
+        range: Range<usize>,
+        mut take: impl FnMut(usize, Found),
+    ) {
+        let mut names: HashMap<usize, Found> = HashMap::new();
         CURSOR.with_borrow_mut(|cursor| {
+            cursor.set_byte_range(range);
             let mut matches = cursor.matches(&self.query, root, source.as_bytes());
             while let Some(one) = matches.next() {
-                self.take(one, &mut found);
+                for (node, found) in self.captured(one) {
+                    if !found.role.is_of_name() {
+                        take(node.id(), found);
+                    } else if names
+                        .get(&node.id())
+                        .is_none_or(|name| name.pattern_idx <= found.pattern_idx)
+                    {
+                        names.insert(node.id(), found);
+                    }
+                }
             }
         });
-        let mut decisive: HashMap<usize, usize> = HashMap::new();
-        for name in found.iter().filter(|found| found.role.is_of_name()) {
-            let last = decisive.entry(name.node.id()).or_default();
-            *last = name.pattern_idx.max(*last);
+        for (node_id, found) in names {
+            take(node_id, found);
         }
-        found.retain(|found| {
-            !found.role.is_of_name() || decisive[&found.node.id()] == found.pattern_idx
-        });
-        found.sort_by_key(|found| {
-            let is_name = found.role != Role::Scope;
-            (found.node.start_byte(), is_name, Reverse(found.node.end_byte()))
-        });
-        found
     }
 
-    fn take<'t>(&self, one: &QueryMatch<'_, 't>, found: &mut Vec<Found<'t>>) {
-        let node_as = |role: Role| {
-            let capture = one.captures().iter().find(|capture| self.role(capture.index) == role);
-            capture.map(|capture| capture.node)
-        };
-        let (owner, from) = (node_as(Role::Owner), node_as(Role::From));
-        for capture in one.captures() {
-            let (node, role) = (capture.node, self.role(capture.index));
-            let from = from.map_or(node.end_byte(), |from| from.end_byte());
-            found.push(Found { node, role, pattern_idx: one.pattern_index, owner, from });
-        }
+    fn captured<'t>(&self, one: &QueryMatch<'_, 't>) -> impl Iterator<Item = (Node<'t>, Found)> {
+        let mut captures = one.captures().iter();
+        let from = captures.find(|capture| self.role(capture.index) == Role::From);
+        let from = from.map(|from| from.node.end_byte());
+        one.captures().iter().map(move |capture| {
+            let node = capture.node;
+            let found = Found {
+                range: node.byte_range(),
+                place: place_of(node),
+                role: self.role(capture.index),
+                pattern_idx: one.pattern_index,
+                from: from.unwrap_or(node.end_byte()),
+            };
+            (node, found)
+        })
     }
 
     fn role(&self, capture_idx: u32) -> Role {
         self.roles[capture_idx as usize]
+    }
+}
+
+/// In the order of the text, what is around first.
+fn sorted(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by_key(|found| {
+        (found.range.start, found.role != Role::Scope, Reverse(found.range.end))
+    });
+    found
+}
+
+impl Found {
+    /// Does it say what a name elsewhere means: an import, a base, a class's name?
+    pub(super) fn is_for_others(&self) -> bool {
+        matches!(self.role, Role::Group | Role::Prefix | Role::Base | Role::Owner)
+    }
+
+    /// Is it a use of a name?
+    pub(super) fn is_use(&self) -> bool {
+        matches!(self.role, Role::Use(_))
+    }
+
+    /// The same after an insertion.
+    pub(super) fn shifted(&self, num_bytes: usize, num_rows: usize) -> Self {
+        let mut shifted = self.clone();
+        shifted.range.start += num_bytes;
+        shifted.range.end += num_bytes;
+        shifted.from += num_bytes;
+        shifted.place.row += num_rows;
+        shifted
     }
 }
 

@@ -1,11 +1,14 @@
 //! A program of a language with braces, read; and what an insertion would change.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use tree_sitter::Tree;
 
 use super::BraceLanguage;
 use super::layout::Layout;
+use super::names::Found;
+use super::scopes::Scopes;
 use super::spaces::Spaces;
 use crate::language::insertion::{inserted, outside};
 use crate::language::tree::errors;
@@ -13,7 +16,7 @@ use crate::language::{Outline, Reading, Undefined, place_of};
 
 /// A text and its tree.
 pub(super) struct Text {
-    pub language: &'static BraceLanguage,
+    language: &'static BraceLanguage,
     pub layout: Layout,
     /// The text with everything closed.
     pub repaired: String,
@@ -37,21 +40,30 @@ impl Text {
         Self { language, layout, repaired, tree }
     }
 
-    /// The uses of names that nothing binds, and what each could have stood for.
-    fn undefined(&self) -> Vec<(Undefined, Spaces)> {
-        let scopes = self.language.names_in(&self.repaired, self.tree.root_node());
-        let undefined = scopes.unresolved().map(|name_use| {
-            let name = name_use.name.to_owned();
-            (Undefined { place: name_use.place, name }, name_use.spaces)
-        });
-        undefined.collect()
+    /// What there is of names.
+    fn find(&self) -> Vec<Found> {
+        self.language.queries().names.find(&self.repaired, self.tree.root_node())
     }
 
-    /// How much of it can't be part of a program.
+    fn scopes(&self, found: &[Found]) -> Scopes<'_> {
+        self.language.queries().names.scopes(&self.repaired, found, self.language.rules)
+    }
+
+    /// The places where nothing could be part of a program.
     fn num_errors(&self) -> usize {
-        let root = self.tree.root_node();
+        errors(self.tree.root_node()).len()
+    }
+
+    /// How much stands in `range` where it may not.
+    fn num_misplaced(&self, range: Range<usize>) -> usize {
         let items = &self.language.queries().items;
-        errors(root).len() + items.num_misplaced(&self.repaired, root)
+        items.num_misplaced(&self.repaired, self.tree.root_node(), range)
+    }
+
+    /// The byte that a line begins at.
+    fn line_start(&self, row: usize) -> usize {
+        let lines = self.repaired.split_inclusive('\n').take(row);
+        lines.map(str::len).sum()
     }
 }
 
@@ -60,26 +72,89 @@ pub(super) struct BraceReading {
     lines: Vec<String>,
     text: Text,
     undefined: Vec<Undefined>,
-    /// What each of them could have stood for.
-    spaces: Vec<Spaces>,
+    /// What each of them could have stood for, and where it was found.
+    uses: Vec<(Spaces, Found)>,
+    /// Imports and the like, which decide what names elsewhere mean.
+    imports: Vec<Found>,
 }
 
 impl BraceReading {
     pub(super) fn of(language: &'static BraceLanguage, lines: Vec<String>) -> Self {
         let text = Text::of(language, &lines.concat());
-        let (undefined, spaces) = text.undefined().into_iter().unzip();
-        Self { lines, text, undefined, spaces }
+        let mut found = text.find();
+        let scopes = text.scopes(&found);
+        let mut undefined = Vec::new();
+        let mut uses = Vec::new();
+        let found_uses = found.iter().filter(|found| found.is_use());
+        for name_use in scopes.unresolved() {
+            undefined.push(Undefined { place: name_use.place, name: name_use.name.to_owned() });
+            let mut found_uses = found_uses.clone();
+            let found = found_uses.find(|found| found.range.start == name_use.at);
+            uses.push((name_use.spaces, found.expect("each use was found").clone()));
+        }
+        drop(scopes);
+        found.retain(Found::is_for_others);
+        Self { lines, text, undefined, uses, imports: found }
     }
 
-    /// The undefined names that `infill` has an answer to, wherever it stands.
-    fn concerned(&self, infill: &[&str]) -> Vec<&Undefined> {
-        let language = self.text.language;
-        let infill = Text::of(language, &infill.concat());
-        let brought = language.names_in(&infill.repaired, infill.tree.root_node());
-        let missing = self.undefined.iter().zip(&self.spaces);
-        let concerned =
-            missing.filter(|(missing, spaces)| brought.introduces(&missing.name, **spaces));
-        concerned.map(|(missing, _)| missing).collect()
+    /// Which undefined names `infill` has an answer to, wherever it stands.
+    fn concerned(&self, infill: &[&str]) -> Vec<usize> {
+        let infill = Text::of(self.text.language, &infill.concat());
+        let found = infill.find();
+        let brought = infill.scopes(&found);
+        let is_brought =
+            |&idx: &usize| brought.introduces(&self.undefined[idx].name, self.uses[idx].0);
+        (0..self.undefined.len()).filter(is_brought).collect()
+    }
+
+    /// The names that are undefined with `num_rows` inserted before line `position`; of those that
+    /// were undefined before, only the `concerned` ones need be told.
+    fn undefined_with(
+        &self,
+        with_infill: &Text,
+        position: usize,
+        num_rows: usize,
+        concerned: &[usize],
+    ) -> BTreeSet<Undefined> {
+        let found = match self.changed(with_infill, position) {
+            Some(changed) => {
+                let uses = concerned.iter().map(|&idx| &self.uses[idx].1);
+                let known = uses.chain(&self.imports).map(|known| {
+                    let is_below = known.range.start >= changed.start;
+                    if is_below { known.shifted(changed.len(), num_rows) } else { known.clone() }
+                });
+                let names = &self.text.language.queries().names;
+                let root = with_infill.tree.root_node();
+                names.find_around(&with_infill.repaired, root, &changed, known.collect())
+            }
+            None => with_infill.find(),
+        };
+        let scopes = with_infill.scopes(&found);
+        let undefined = scopes
+            .unresolved()
+            .map(|name_use| Undefined { place: name_use.place, name: name_use.name.to_owned() });
+        outside(undefined, position, num_rows)
+    }
+
+    /// The bytes of the insertion, if nothing else is changed by it.
+    fn changed(&self, with_infill: &Text, position: usize) -> Option<Range<usize>> {
+        let (old, new) = (&self.text.repaired, &with_infill.repaired);
+        let start = self.text.line_start(position);
+        let len = new.len().checked_sub(old.len())?;
+        let is_same =
+            new.get(..start)? == &old[..start] && new.get(start + len..)? == &old[start..];
+        is_same.then_some(start..start + len)
+    }
+
+    /// Does the program with the insertion have more errors than without?
+    fn is_broken_by(&self, with_infill: &Text) -> bool {
+        let differing = self.text.tree.changed_ranges(&with_infill.tree);
+        let misplaced = |range: tree_sitter::Range| {
+            let range = range.start_byte..range.end_byte;
+            with_infill.num_misplaced(range)
+        };
+        with_infill.num_errors() > self.text.num_errors()
+            || differing.map(misplaced).sum::<usize>() > 0
     }
 }
 
@@ -98,12 +173,12 @@ impl Reading for BraceReading {
             return BTreeSet::new();
         }
         let with_infill = self.text.edited(&inserted(&self.lines, position, infill));
-        if with_infill.num_errors() > self.text.num_errors() {
+        if self.is_broken_by(&with_infill) {
             return BTreeSet::new();
         }
-        let undefined = with_infill.undefined().into_iter().map(|(undefined, _)| undefined);
-        let still_missing = outside(undefined, position, infill.len());
-        let defined = concerned.into_iter().filter(|missing| !still_missing.contains(missing));
+        let still = self.undefined_with(&with_infill, position, infill.len(), &concerned);
+        let concerned = concerned.into_iter().map(|idx| &self.undefined[idx]);
+        let defined = concerned.filter(|missing| !still.contains(missing));
         defined.map(|defined| defined.name.clone()).collect()
     }
 

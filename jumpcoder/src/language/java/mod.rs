@@ -14,6 +14,7 @@ use super::braces::spaces::Spaces;
 /// Java.
 pub static JAVA: BraceLanguage = BraceLanguage {
     name: "java",
+    aliases: &[],
     grammar: tree_sitter_java::LANGUAGE,
     names: include_str!("names.scm"),
     items: include_str!("items.scm"),

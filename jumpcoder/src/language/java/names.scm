@@ -44,13 +44,18 @@
 (import_declaration (_) @group (asterisk))
 
 ; Classes.
-(class_declaration name: (identifier) @owner) @scope
-(interface_declaration name: (identifier) @owner) @scope
-(enum_declaration name: (identifier) @owner) @scope
-(record_declaration name: (identifier) @owner) @scope
-(annotation_type_declaration name: (identifier) @owner) @scope
-(object_creation_expression (class_body) @scope)
+(class_declaration) @scope
+(interface_declaration) @scope
+(enum_declaration) @scope
+(record_declaration) @scope
+(annotation_type_declaration) @scope
+(object_creation_expression (class_body)) @scope
+(class_declaration name: (identifier) @owner)
+(interface_declaration name: (identifier) @owner)
+(enum_declaration name: (identifier) @owner)
+(record_declaration name: (identifier) @owner)
 (object_creation_expression type: (type_identifier) @base (class_body) .)
+(object_creation_expression type: (generic_type . (type_identifier) @base) (class_body) .)
 (class_declaration name: (identifier) @define.type (#set! outside))
 (interface_declaration name: (identifier) @define.type (#set! outside))
 (enum_declaration name: (identifier) @define.type (#set! outside))

@@ -36,6 +36,10 @@ impl Language for Python {
         "python"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["py", "python3", "pyi"]
+    }
+
     fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {
         Box::new(PythonReading::of(lines.iter().map(|&line| line.to_owned()).collect()))
     }

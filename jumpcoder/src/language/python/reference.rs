@@ -19,6 +19,10 @@ impl Language for ReferencePython {
         "python"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["py", "python3", "pyi"]
+    }
+
     fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {
         let source = lines.concat();
         let nowhere = Place { row: 0, column: 0 };
