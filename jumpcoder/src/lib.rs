@@ -11,6 +11,7 @@ pub mod device;
 pub mod event;
 pub mod generator;
 pub mod idle;
+pub mod inspect;
 pub mod language;
 pub mod listener;
 pub mod mechanism;

@@ -14,7 +14,7 @@ use cli::doctor::doctor;
 use cli::ending::{Ending, Failure};
 use cli::generate::generate;
 use cli::plan::{HiArgs, Surroundings};
-use cli::{selftest, throughput};
+use cli::{inspect, selftest, throughput};
 
 fn main() -> ExitCode {
     let ending = run(LowArgs::parse()).unwrap_or_else(|failure| {
@@ -33,6 +33,7 @@ fn run(args: LowArgs) -> Result<Ending, Failure> {
         Command::Bench(BenchCommand::Overhead(args)) => overhead(*args),
         Command::Bench(BenchCommand::Growth(args)) => growth(*args),
         Command::Doctor(args) => doctor(&args),
+        Command::Inspect(args) => inspect::command(&args),
         Command::Bench(BenchCommand::Kernels(args)) => selftest::kernels(&args),
         Command::Bench(BenchCommand::Decode(args)) => throughput::decode(&args),
         Command::Bench(BenchCommand::Prefill(args)) => throughput::prefill(&args),

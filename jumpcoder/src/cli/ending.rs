@@ -73,6 +73,13 @@ pub enum Failure {
         #[source]
         reason: io::Error,
     },
+    /// Found before the work began.
+    #[error("can't read requests from {path}")]
+    Requests {
+        path: String,
+        #[source]
+        reason: io::Error,
+    },
     /// Found while working.
     #[error(transparent)]
     Broken(#[from] Breakdown),
@@ -93,6 +100,8 @@ pub enum Breakdown {
     Trace(#[from] TraceError),
     #[error("can't write to standard output")]
     Stdout(#[source] io::Error),
+    #[error("can't go on reading requests")]
+    Requests(#[source] io::Error),
     #[error("can't start the threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
 }

@@ -8,6 +8,7 @@ pub mod device;
 pub mod doctor;
 pub mod ending;
 pub mod generate;
+pub mod inspect;
 mod interrupt;
 pub mod plan;
 pub mod selftest;

@@ -41,6 +41,12 @@ pub enum UsageError {
     Operation { name: String, known: String },
     #[error("bench kernels needs a GPU: --device cuda says what is missing for one")]
     KernelsWithoutGpu,
+    #[error("no language {0:?} is known")]
+    Language(String),
+    #[error("standard input has no extension: name the language with --language")]
+    StdinWithoutLanguage,
+    #[error("--batch takes one file of requests")]
+    SeveralBatches,
     #[error("{first} and {second} are the same file, {path}: name another one")]
     SameFile { first: &'static str, second: &'static str, path: String },
 }

@@ -44,12 +44,25 @@ pub fn combine(
         return None;
     }
     let kind = language.classify(infill);
-    let inserted = match kind {
-        InfillKind::Control => return None,
-        InfillKind::Function => function_lines(infill, language, settings),
-        InfillKind::Import | InfillKind::Statement => vec![first],
-    };
+    let inserted = inserted(infill, kind, language, settings.reference_quirks)?;
     Some(Candidate { position, inserted, kind })
+}
+
+/// What is inserted of `infill`: a function's lines, otherwise the first line. `None` if it begins
+/// a control statement.
+pub fn inserted(
+    infill: &str,
+    kind: InfillKind,
+    language: &dyn Language,
+    reference_quirks: bool,
+) -> Option<Vec<Line>> {
+    match kind {
+        InfillKind::Control => None,
+        InfillKind::Function => Some(function_lines(infill, language, reference_quirks)),
+        InfillKind::Import | InfillKind::Statement => {
+            infill.split('\n').next().map(|first| vec![Line::written(first)])
+        }
+    }
 }
 
 fn is_repetition(lines: &[Line], position: usize, infill: &Line, settings: &Settings) -> bool {
@@ -63,8 +76,8 @@ fn is_repetition(lines: &[Line], position: usize, infill: &Line, settings: &Sett
 }
 
 /// The lines of the function that `infill` begins with. The reference leaves blank ones out.
-fn function_lines(infill: &str, language: &'static dyn Language, settings: &Settings) -> Vec<Line> {
+fn function_lines(infill: &str, language: &dyn Language, reference_quirks: bool) -> Vec<Line> {
     let len = language.function_len(infill).unwrap_or(infill.len());
     let lines = infill[..len].trim_end().split('\n').map(Line::written);
-    lines.filter(|line| !(settings.reference_quirks && line.is_blank())).collect()
+    lines.filter(|line| !(reference_quirks && line.is_blank())).collect()
 }

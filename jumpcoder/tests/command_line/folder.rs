@@ -82,8 +82,11 @@ impl Folder {
 
     /// Runs the binary with the words of `line`.
     pub fn run(&self, line: &str) -> Run {
-        let words: Vec<_> = line.split_whitespace().collect();
-        self.finish(self.spawn(&words, Stdio::null()))
+        self.run_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub fn run_words(&self, words: &[&str]) -> Run {
+        self.finish(self.spawn(words, Stdio::null()))
     }
 
     pub fn run_with_stdin(&self, line: &str, stdin: &str) -> Run {

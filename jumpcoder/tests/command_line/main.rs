@@ -8,6 +8,7 @@ mod checkpoints;
 mod devices;
 mod doctor;
 mod folder;
+mod inspect;
 mod interruptions;
 mod model_files;
 mod mutations;

@@ -3,6 +3,7 @@
 
 mod bench;
 mod doctor;
+mod inspect;
 mod selftest;
 mod throughput;
 
@@ -18,6 +19,7 @@ use jumpcoder::settings::Mode;
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
 pub use self::doctor::DoctorArgs;
+pub use self::inspect::InspectArgs;
 pub use self::selftest::{KernelsArgs, SelftestArgs};
 pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};
 
@@ -34,6 +36,20 @@ Exit codes:
   0    all was right
   1    something was wrong
   2    nothing was done: bad usage, no such device, too little memory";
+
+const INSPECT_CODES: &str = "\
+Exit codes:
+  0    all programs were inspected (or the reader of the output wanted no more)
+  1    some can't be read: their objects have an `error`
+  2    nothing was done: bad usage, no such file of requests
+  3    the run broke off; what was finished before is in the output";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  jumpcoder inspect --pretty program.py --at '1:import math'
+      What is missing, and would this import be inserted?
+  jumpcoder inspect src/*.py | jq -c '{name, missing: [.undefined[].name] | unique}'
+      The undefined names of many programs.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +90,15 @@ pub enum Command {
     ///
     /// What is missing is named, with where it was looked for.
     Doctor(DoctorArgs),
+    /// Say what the judge sees of programs, as JSON
+    ///
+    /// One object for each: language, undefined names, syntax errors, functions, imports, comment
+    /// lines. With --at, the verdict on an insertion: its `kind`; whether it stands at a position
+    /// that infills are asked for; who is its `judge` (the syntax tree, the scores of the following
+    /// lines, or nobody); the missing names that it `defines`; whether it is `accepted`, which is
+    /// null where scores decide. Lines and columns count from 1, columns in characters.
+    #[command(after_help = format!("{INSPECT_EXAMPLES}\n\n{INSPECT_CODES}"))]
+    Inspect(InspectArgs),
     /// Check that a device computes what it should
     ///
     /// The instructions that kernels are made of, then every operation against its reference in
@@ -370,8 +395,17 @@ fn probability(text: &str) -> Result<f32, String> {
         .ok_or_else(|| "it must be a number above 0, and at most 1".to_owned())
 }
 
-/// A stop string, with the escapes that shells leave alone.
+/// A stop string.
 fn stop(text: &str) -> Result<String, String> {
+    let plain = unescaped(text)?;
+    if plain.trim_start_matches('\n').is_empty() {
+        return Err("it would end every program at once: give what a line begins with".to_owned());
+    }
+    Ok(plain)
+}
+
+/// Text without the escapes that shells leave alone.
+fn unescaped(text: &str) -> Result<String, String> {
     let mut plain = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -385,9 +419,6 @@ fn stop(text: &str) -> Result<String, String> {
             Some('\\') => plain.push('\\'),
             _ => return Err("after `\\` one of n, t and \\ is expected".to_owned()),
         }
-    }
-    if plain.trim_start_matches('\n').is_empty() {
-        return Err("it would end every program at once: give what a line begins with".to_owned());
     }
     Ok(plain)
 }
