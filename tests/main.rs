@@ -3,6 +3,7 @@
 mod counting;
 mod cuda;
 mod engine;
+mod languages;
 mod logits;
 mod parity;
 mod replay;

@@ -1,5 +1,8 @@
 //! The two models of the algorithm, G that generates and I that infills; they may be one.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jump_engine::LanguageModel;
 use jump_kernels::TokenId;
 use jump_models::{Checkpoint, FimTemplate, Tokenizer};
@@ -18,13 +21,39 @@ pub struct ReadyModel {
     pub fim: Option<FimTemplate>,
     /// Tokens that end a text.
     pub end_tokens: Vec<TokenId>,
+    /// The tokens that begin with one of some texts, as they were last asked for.
+    beginnings: HashMap<&'static [&'static str], Arc<[TokenId]>>,
 }
 
 impl ReadyModel {
     /// Keeps of `checkpoint` what is needed beside the weights, which `engine` has.
     pub fn new(engine: Box<dyn LanguageModel>, checkpoint: Checkpoint) -> Self {
         let Checkpoint { tokenizer, fim, end_tokens, .. } = checkpoint;
-        Self { engine, idle: IdleSequences::default(), tokenizer, fim, end_tokens }
+        Self::of_parts(engine, tokenizer, fim, end_tokens)
+    }
+
+    /// A model that need not be from a checkpoint.
+    pub fn of_parts(
+        engine: Box<dyn LanguageModel>,
+        tokenizer: Tokenizer,
+        fim: Option<FimTemplate>,
+        end_tokens: Vec<TokenId>,
+    ) -> Self {
+        let (idle, beginnings) = (IdleSequences::default(), HashMap::new());
+        Self { engine, idle, tokenizer, fim, end_tokens, beginnings }
+    }
+
+    /// The tokens that begin with one of `texts`, but for blanks.
+    pub fn beginning_with(&mut self, texts: &'static [&'static str]) -> Arc<[TokenId]> {
+        let tokenizer = &self.tokenizer;
+        let find = || {
+            let begins = |token: &TokenId| {
+                let code = tokenizer.bytes(*token).trim_ascii_start();
+                texts.iter().any(|text| code.starts_with(text.as_bytes()))
+            };
+            (0..tokenizer.vocab_len() as u32).map(TokenId).filter(begins).collect()
+        };
+        self.beginnings.entry(texts).or_insert_with(find).clone()
     }
 }
 

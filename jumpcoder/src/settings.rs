@@ -20,6 +20,17 @@ pub enum Mode {
     Filtered,
 }
 
+/// Who judges imports and functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checker {
+    /// The syntax tree and its scopes.
+    #[default]
+    Tree,
+    /// The language's compiler, as in the paper.
+    Compiler,
+}
+
 /// Sampling of the generation model's lines; infills are always greedy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SamplingSettings {
@@ -57,6 +68,9 @@ pub struct Settings {
     pub infill_prompt: bool,
     /// Are imports and functions judged by the syntax tree? Otherwise by scoring, like the rest.
     pub ast_judge: bool,
+    /// Who judges them then.
+    #[serde(default)]
+    pub checker: Checker,
     /// Do what the authors' code does where it differs from the paper's intent.
     pub reference_quirks: bool,
     /// `None` is greedy.
@@ -89,6 +103,7 @@ impl Default for Settings {
             infill_comments: false,
             infill_prompt: true,
             ast_judge: true,
+            checker: Checker::Tree,
             reference_quirks: false,
             sampling: None,
             mechanisms: Mechanisms::all(),

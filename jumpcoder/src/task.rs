@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::{Judge, Round, TokenCounts};
+use crate::language::compiler::NoCompiler;
 
 /// A program to write: a problem, and which of its samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,13 +105,18 @@ pub enum TaskError {
     },
     /// The judge does not know the language.
     #[error(
-        "the language {language:?} isn't supported yet (python is): `--mode ar` generates any \
+        "the language {language:?} isn't supported ({known} are): `--mode ar` generates any \
          language"
     )]
     UnknownLanguage {
         /// The language.
         language: String,
+        /// Those that are, with commas.
+        known: String,
     },
+    /// A compiler should judge, but can't.
+    #[error(transparent)]
+    NoCompiler(#[from] NoCompiler),
     /// Nobody wants it any more.
     #[error("cancelled")]
     Cancelled,

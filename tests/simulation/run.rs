@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jump_engine::EngineSize;
 use jump_models::Tokenizer;
 use jumpcoder::event::Round;
-use jumpcoder::idle::IdleSequences;
 use jumpcoder::mechanism::Mechanisms;
 use jumpcoder::models::{Models, ReadyModel};
 use jumpcoder::scheduler::{Scheduler, Submission, Width};
@@ -41,13 +40,12 @@ impl Workshop {
         let engine = Scripted::new(Rc::clone(script), plan.salt, plan.size, is_strict);
         let probe = engine.probe();
         let stored = self.tokenizers[plan.variant].pop();
-        let ready = ReadyModel {
-            engine: Box::new(engine),
-            idle: IdleSequences::default(),
-            tokenizer: stored.unwrap_or_else(|| Vocabulary::new(plan.variant).tokenizer),
-            fim: Some(script.vocabulary.fim.clone()),
-            end_tokens: vec![script.vocabulary.end],
-        };
+        let ready = ReadyModel::of_parts(
+            Box::new(engine),
+            stored.unwrap_or_else(|| Vocabulary::new(plan.variant).tokenizer),
+            Some(script.vocabulary.fim.clone()),
+            vec![script.vocabulary.end],
+        );
         (ready, probe)
     }
 }

@@ -159,6 +159,7 @@ impl HiArgs {
             infill_comments,
             infill_prompt,
             ast_judge,
+            checker,
             mechanisms: _, // They change the way, never the program.
             reference_quirks,
             sampling,
@@ -168,7 +169,7 @@ impl HiArgs {
         let context = format!("{:?}", self.limits.max_context);
         // Lines with and without `sample` don't belong into one file.
         let has_samples = (self.num_samples > 1).to_string();
-        let kinds = format!("{mode:?} {score:?} {sampling:?}");
+        let kinds = format!("{mode:?} {score:?} {sampling:?} {checker:?}");
         output::digest([model_identity, &kinds, &numbers, &switches, &context, &has_samples])
     }
 }
@@ -251,6 +252,7 @@ pub fn settings(args: &AlgorithmArgs) -> Settings {
         infill_comments: args.infill_comments,
         infill_prompt: !args.no_infill_prompt,
         ast_judge: !args.no_ast_judge,
+        checker: args.checker.into(),
         reference_quirks: args.reference_quirks,
         ..Settings::default()
     }

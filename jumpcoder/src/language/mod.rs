@@ -11,6 +11,7 @@ use tree_sitter::Node;
 pub mod braces;
 #[cfg(test)]
 mod checks;
+pub mod compiler;
 mod insertion;
 pub mod java;
 pub mod python;
@@ -18,6 +19,11 @@ mod tree;
 
 /// The languages that are known.
 static LANGUAGES: [&dyn Language; 2] = [&python::Python, &java::JAVA];
+
+/// The names of the languages that are known.
+pub fn names() -> Vec<&'static str> {
+    LANGUAGES.iter().map(|language| language.name()).collect()
+}
 
 /// The language that goes by `name`, if it is known. With `reference_quirks`, it decides as the
 /// authors' code does, so that runs can be compared with theirs.
@@ -123,7 +129,7 @@ pub trait Language: Send + Sync {
     /// the end of the generation, the whole text is the function.
     fn function_len(&self, text: &str) -> Option<usize>;
 
-    /// Texts whose first token may not be produced while infilling.
+    /// What no token of an infill may begin with: what opens comments.
     fn banned_infills(&self) -> &'static [&'static str];
 }
 
@@ -140,6 +146,9 @@ pub trait Reading: Send {
     /// `position` would define somewhere. `infill` is an import or a function, and `position` at
     /// most the number of lines. None, if the program would be broken by it.
     fn defined_by(&self, position: usize, infill: &[&str]) -> BTreeSet<String>;
+
+    /// The program with everything closed that is open, as parsers and compilers like it.
+    fn closed_text(&self) -> &str;
 
     /// What the program consists of.
     fn outline(&self) -> Outline;

@@ -5,6 +5,7 @@
 //! the next round, the one at the same position only runs the new line.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jump_engine::{NextToken, Outcome, SequenceId};
 use jump_kernels::TokenId;
@@ -29,6 +30,8 @@ struct Branch {
     writer: LineWriter,
     /// So many tokens of an earlier infill are being verified.
     draft_len: usize,
+    /// Tokens that it may not have.
+    banned: Arc<[TokenId]>,
     /// What was written here in a recorded run.
     recorded: Option<Decoded>,
 }
@@ -162,8 +165,10 @@ impl Infilling {
     ) -> Branch {
         let Question { position, prefix, prompt, mut draft, recorded } = question;
         let writer = LineWriter::default();
-        let mut branch =
-            Branch { position, sequence: None, prefix, writer, draft_len: 0, recorded };
+        let banned = self.language.banned_infills();
+        let banned = cx.models.get_mut(Role::Infilling).beginning_with(banned);
+        let (sequence, draft_len) = (None, 0);
+        let mut branch = Branch { position, sequence, prefix, writer, draft_len, banned, recorded };
         if prompt.len() > max_prompt_len {
             branch.writer.cut();
             return branch;
@@ -289,6 +294,7 @@ impl Branch {
         let forced = recorded.map(|recorded| recorded.tokens_from(num_written, end_tokens));
         let next = NextToken {
             draft_len: self.draft_len,
+            banned: self.banned.clone(),
             forced: forced.unwrap_or_default(),
             ..NextToken::greedy()
         };

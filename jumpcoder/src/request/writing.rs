@@ -8,13 +8,14 @@ use jump_engine::Outcome;
 
 use crate::event::{Judge, Round, TokenCounts};
 use crate::idle::Owner;
+use crate::language::compiler::compiled;
 use crate::language::{self, Language};
 use crate::models::{Models, Role};
 use crate::program::{KnownScores, Program};
 use crate::request::order::{Context, Slot};
 use crate::request::perplexity::Perplexities;
 use crate::request::{Beginning, Request};
-use crate::settings::{Mode, Settings};
+use crate::settings::{Checker, Mode, Settings};
 use crate::task::{Insertion, Solution, Task, TaskError};
 
 /// A finished program with what it took.
@@ -325,7 +326,13 @@ fn known_language(
     if settings.mode == Mode::Ar {
         return Ok(None);
     }
-    let known = language::by_name(&task.language, settings.reference_quirks);
-    let unknown = || TaskError::UnknownLanguage { language: task.language.clone() };
-    known.map(Some).ok_or_else(unknown)
+    let language = language::by_name(&task.language, settings.reference_quirks);
+    let language = language.ok_or_else(|| TaskError::UnknownLanguage {
+        language: task.language.clone(),
+        known: language::names().join(", "),
+    })?;
+    Ok(Some(match settings.checker {
+        Checker::Tree => language,
+        Checker::Compiler => compiled(language)?,
+    }))
 }

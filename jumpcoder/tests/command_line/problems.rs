@@ -103,10 +103,10 @@ fn what_is_too_long_or_foreign_says_so() {
     folder.write("lines", problem("lines", &"x = 1\n".repeat(64)));
     let parts = ["lines failed: the prompt has 64 lines", "raise --max-lines"];
     folder.refused("generate --quiet --input lines --output out5", 1, &parts);
-    folder.write("rust", json!({"id": 1, "prompt": "fn f", "language": "Rust"}).to_string());
-    let parts = ["1 failed: the language \"rust\" isn't supported yet", "--mode ar"];
-    folder.refused("generate --quiet --input rust --output out3", 1, &parts);
-    let run = folder.run("generate --quiet --input rust --output out4 --mode ar --max-lines 2");
+    folder.write("cobol", json!({"id": 1, "prompt": "f x", "language": "COBOL"}).to_string());
+    let parts = ["1 failed: the language \"cobol\" isn't supported (python, ", "--mode ar"];
+    folder.refused("generate --quiet --input cobol --output out3", 1, &parts);
+    let run = folder.run("generate --quiet --input cobol --output out4 --mode ar --max-lines 2");
     assert_eq!((run.code, &*run.stderr), (0, ""));
 }
 

@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use jump_kernels::ScoreKind;
 use jumpcoder::device::DeviceChoice;
 use jumpcoder::generator::ModelChoice;
-use jumpcoder::settings::Mode;
+use jumpcoder::settings::{Checker, Mode};
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
 pub use self::doctor::DoctorArgs;
@@ -129,6 +129,23 @@ impl From<ModeArg> for Mode {
             ModeArg::Jump => Self::Jump,
             ModeArg::Filtered => Self::Filtered,
             ModeArg::Ar => Self::Ar,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CheckerArg {
+    /// The syntax tree and its scopes
+    Tree,
+    /// javac, g++, python3, as the paper did it: slow
+    Compiler,
+}
+
+impl From<CheckerArg> for Checker {
+    fn from(checker: CheckerArg) -> Self {
+        match checker {
+            CheckerArg::Tree => Self::Tree,
+            CheckerArg::Compiler => Self::Compiler,
         }
     }
 }
@@ -257,6 +274,9 @@ pub struct AlgorithmArgs {
     /// Judge imports and functions by scores, like all other lines
     #[arg(long)]
     pub no_ast_judge: bool,
+    /// Who judges imports and functions
+    #[arg(long, value_enum, default_value = "tree", conflicts_with = "reference_quirks")]
+    pub checker: CheckerArg,
     /// Do what the authors' code does where that differs from what the paper means
     #[arg(long)]
     pub reference_quirks: bool,

@@ -182,6 +182,10 @@ impl Reading for BraceReading {
         defined.map(|defined| defined.name.clone()).collect()
     }
 
+    fn closed_text(&self) -> &str {
+        &self.text.repaired
+    }
+
     fn outline(&self) -> Outline {
         let root = self.text.tree.root_node();
         let errors = errors(root).into_iter().map(place_of).collect();

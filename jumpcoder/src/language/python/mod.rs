@@ -113,6 +113,10 @@ impl Reading for PythonReading {
         defined.map(|defined| defined.name.clone()).collect()
     }
 
+    fn closed_text(&self) -> &str {
+        &self.repaired
+    }
+
     fn outline(&self) -> Outline {
         outline::outline(&self.repaired, self.tree.root_node())
     }

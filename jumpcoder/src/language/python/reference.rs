@@ -98,6 +98,10 @@ impl Reading for ReferenceReading {
         names.filter(|name| introduced.contains(name)).map(str::to_owned).collect()
     }
 
+    fn closed_text(&self) -> &str {
+        &self.source
+    }
+
     fn outline(&self) -> Outline {
         outline::outline(&self.source, GRAMMAR.parse(&self.source).root_node())
     }
