@@ -17,7 +17,8 @@
 //! and properties of a pattern (`#set!`): of a scope `ordered` (names are seen after their binding
 //! only), `function` (it is what `var` binds in), `hides S...` (names around it that it doesn't
 //! see); of a definition `outside` (it belongs to the scope around the innermost one), `hoisted` (it
-//! is seen in the whole of its scope), `in-function` (it belongs to the innermost function).
+//! is seen in the whole of its scope), `in-function` (it belongs to the innermost function),
+//! `imported` (its name is what [`Rules::imported_name`] says of the text).
 //!
 //! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file
@@ -72,6 +73,7 @@ struct Properties {
     is_outside: bool,
     is_hoisted: bool,
     is_in_function: bool,
+    is_imported: bool,
 }
 
 /// Something that was found.
@@ -177,6 +179,8 @@ impl NameQuery {
             Role::Define(_) | Role::Use(_) if text.is_empty() => (),
             Role::Define(spaces) => {
                 let from = if properties.is_hoisted { 0 } else { found.from };
+                let text =
+                    if properties.is_imported { scopes.rules().imported_name(text) } else { text };
                 let function = || scopes.function_around(scope);
                 let scope = if properties.is_in_function { function() } else { outside };
                 scopes.bind(scope, text, spaces, from);
@@ -313,6 +317,7 @@ impl Properties {
                 "outside" => properties.is_outside = true,
                 "hoisted" => properties.is_hoisted = true,
                 "in-function" => properties.is_in_function = true,
+                "imported" => properties.is_imported = true,
                 "hides" => {
                     let names = property.value.as_deref().unwrap_or_default().split_whitespace();
                     let spaces = names.map(|name| Spaces::by_name(name).expect("a space"));

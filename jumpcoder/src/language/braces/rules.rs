@@ -20,6 +20,11 @@ pub trait Rules: Send + Sync {
     /// could be any.
     fn members(&self, base: &str) -> Option<&'static Group>;
 
+    /// The name that an import of `path` binds, where the program doesn't say it by itself.
+    fn imported_name<'s>(&self, path: &'s str) -> &'s str {
+        path
+    }
+
     /// May `prefix` be left out before `name`, for all that is known?
     fn has_member(&self, _prefix: &str, _name: &str) -> bool {
         false
