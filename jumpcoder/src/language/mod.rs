@@ -12,13 +12,14 @@ pub mod braces;
 #[cfg(test)]
 mod checks;
 pub mod compiler;
+pub mod go;
 mod insertion;
 pub mod java;
 pub mod python;
 mod tree;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 2] = [&python::Python, &java::JAVA];
+static LANGUAGES: [&dyn Language; 3] = [&python::Python, &java::JAVA, &go::GO];
 
 /// The names of the languages that are known.
 pub fn names() -> Vec<&'static str> {

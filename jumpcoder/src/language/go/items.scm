@@ -1,0 +1,15 @@
+; What stands in Go's programs as a whole. The captures are explained in braces/items.rs.
+
+(function_declaration name: (identifier) @name) @function
+(method_declaration name: (field_identifier) @name) @function
+(import_declaration) @import
+
+; The package comes first, then imports, then all else.
+(source_file [
+  (function_declaration)
+  (method_declaration)
+  (type_declaration)
+  (var_declaration)
+  (const_declaration)
+] (import_declaration) @misplaced)
+(source_file (_) (package_clause) @misplaced)
