@@ -139,26 +139,29 @@ impl<'s> Scopes<'s> {
 
     /// Can `name` be seen at byte `at` of `scope`?
     fn is_visible(&self, name: &str, mut spaces: Spaces, at: usize, scope: ScopeId) -> bool {
-        let mut around = Some(scope);
-        while let Some(scope_id) = around {
-            let scope = &self.nested[scope_id.0];
-            let is_grouped = |(from, group): &(usize, Option<&'static Group>)| {
-                *from <= at && group.is_none_or(|group| group.contains(name))
-            };
-            if self.is_bound_in(scope_id, name, spaces, at)
-                || scope.groups.iter().any(is_grouped)
-                || self.is_inherited(scope_id, name, spaces, MAX_INHERITANCE)
-                || self.is_prefixed(scope, name, at, scope_id)
+        for scope_id in self.around(scope) {
+            if self.is_brought_by(scope_id, name, spaces, at)
+                || self.is_inherited(scope_id, name, spaces, &mut Vec::new())
             {
                 return true;
             }
-            spaces = spaces.without(scope.hides);
+            spaces = spaces.without(self.nested[scope_id.0].hides);
             if spaces.is_empty() {
                 return false;
             }
-            around = scope.parent;
         }
         false
+    }
+
+    /// Is `name` bound or imported in this very scope?
+    fn is_brought_by(&self, scope_id: ScopeId, name: &str, spaces: Spaces, at: usize) -> bool {
+        let scope = &self.nested[scope_id.0];
+        let is_grouped = |(from, group): &(usize, Option<&'static Group>)| {
+            *from <= at && group.is_none_or(|group| group.contains(name))
+        };
+        self.is_bound_in(scope_id, name, spaces, at)
+            || scope.groups.iter().any(is_grouped)
+            || self.is_prefixed(scope, name, at, scope_id)
     }
 
     fn is_bound_in(&self, scope: ScopeId, name: &str, spaces: Spaces, at: usize) -> bool {
@@ -166,16 +169,46 @@ impl<'s> Scopes<'s> {
         bindings.into_iter().any(|bound| bound.from <= at && bound.spaces.meets(spaces))
     }
 
-    /// Is `name` a member of a class that `scope` extends? Of one that nobody knows, any may be.
-    fn is_inherited(&self, scope: ScopeId, name: &str, spaces: Spaces, limit: usize) -> bool {
-        limit > 0
-            && self.nested[scope.0].bases.iter().any(|base| match self.members.get(base) {
-                Some(scopes) => scopes.iter().any(|&scope| {
-                    self.is_bound_in(scope, name, spaces, usize::MAX)
-                        || self.is_inherited(scope, name, spaces, limit - 1)
-                }),
-                None => self.rules.members(base).is_none_or(|members| members.contains(name)),
-            })
+    /// Is `name` a member of a class that `scope` extends, beside those already `seen`?
+    fn is_inherited(
+        &self,
+        scope_id: ScopeId,
+        name: &str,
+        spaces: Spaces,
+        seen: &mut Vec<ScopeId>,
+    ) -> bool {
+        if seen.contains(&scope_id) {
+            return false;
+        }
+        seen.push(scope_id);
+        self.nested[scope_id.0].bases.iter().any(|base| match self.members.get(base) {
+            Some(scopes) => scopes.iter().any(|&scope| {
+                self.is_bound_in(scope, name, spaces, usize::MAX)
+                    || self.is_inherited(scope, name, spaces, seen)
+            }),
+            None => self.is_foreign_member(scope_id, base, name, spaces),
+        })
+    }
+
+    /// Is `name` a member of `base`, which the program extends but doesn't define? Of a class that
+    /// nobody knows, any value or function may be; one that isn't even imported has no members.
+    fn is_foreign_member(&self, class: ScopeId, base: &str, name: &str, spaces: Spaces) -> bool {
+        let is_member = match self.rules.members(base) {
+            Some(members) => members.contains(name),
+            None => spaces != Spaces::TYPE,
+        };
+        let first = base.split('.').next().unwrap_or(base);
+        let is_base_there = || {
+            let mut around = self.around(class);
+            self.rules.is_builtin(first, Spaces::ANY)
+                || around.any(|scope| self.is_brought_by(scope, first, Spaces::ANY, usize::MAX))
+        };
+        is_member && is_base_there()
+    }
+
+    /// A scope and those around it, the innermost first.
+    fn around(&self, scope: ScopeId) -> impl Iterator<Item = ScopeId> {
+        std::iter::successors(Some(scope), |scope| self.nested[scope.0].parent)
     }
 
     /// Is `name` there under a longer name whose beginning may be left out?
@@ -184,19 +217,10 @@ impl<'s> Scopes<'s> {
         prefixes.any(|(_, prefix)| {
             let whole = format!("{prefix}{name}");
             // What a prefix stands for is looked for without prefixes, so this ends.
-            let mut around = Some(scope_id);
-            while let Some(scope) = around.map(|scope| &self.nested[scope.0]) {
-                let mut groups = scope.groups.iter().filter(|(from, _)| *from <= at);
-                if groups.any(|(_, group)| group.is_none_or(|group| group.contains(whole.as_str())))
-                {
-                    return true;
-                }
-                around = scope.parent;
-            }
-            false
+            self.around(scope_id).any(|scope| {
+                let mut groups = self.nested[scope.0].groups.iter().filter(|(from, _)| *from <= at);
+                groups.any(|(_, group)| group.is_none_or(|group| group.contains(whole.as_str())))
+            })
         })
     }
 }
-
-/// Classes are followed so far up; a cycle ends there.
-const MAX_INHERITANCE: usize = 16;

@@ -16,6 +16,8 @@
 (receiver_parameter (identifier) @ignore)
 (package_declaration (identifier) @ignore)
 (package_declaration (scoped_identifier (identifier) @ignore))
+(package_declaration (scoped_identifier (scoped_identifier (identifier) @ignore)))
+(package_declaration (scoped_identifier (scoped_identifier (scoped_identifier (identifier) @ignore))))
 (module_declaration (identifier) @ignore)
 
 ; The constants of a switch belong to the enum, which isn't known; others are fields.

@@ -40,7 +40,10 @@ fn finds_undefined_names() {
 #[test]
 fn knows_what_is_inherited() {
     check("class A extends Thread { void f() { setName(x()); } }\n", "x");
-    check("class A extends Unknown { void f() { anything(x); } }\n", "Unknown");
+    check("import a.Known;\nclass A extends Known { void f() { any(x); B y; } }\n", "B");
+    check("class A extends Unknown { void f() { none(); } }\n", "Unknown none");
+    check("class A extends ArrayList<A> { int f() { return size(); } }\n", "ArrayList size");
+    check("interface A extends A, B { int x = y; }\ninterface B extends B, A {}\n", "y");
     check("class B { int x; }\nclass A extends B { int f() { return x + y; } }\n", "y");
     check("class A extends A { int f() { return y; } }\n", "y");
     check(
@@ -113,6 +116,15 @@ fn judges_insertions() {
     check(1, "    int g(List<Integer> xs) { return 1; }\n", "g");
     check(2, "    int g(List<Integer> xs) { return 1; }\n", "");
     check(0, "int g(List<Integer> xs) { return 1; }\n", "");
+    check(3, "import java.util.*;\n", "");
+    checks::check_defined(
+        &JAVA,
+        "package a.b;\nclass A { List x; }\n",
+        0,
+        "import java.util.List;\n",
+        "",
+    );
+    checks::check_defined(&JAVA, "class A { List x; }\n", 1, "import java.util.List;\n", "");
     check(1, "    int h(List<Integer> xs) { return 1; }\n", "");
 }
 
