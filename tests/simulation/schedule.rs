@@ -5,7 +5,7 @@ use jump_engine::EngineSize;
 use jump_kernels::{BLOCK_LEN, ScoreKind, mix_key};
 use jumpcoder::mechanism::{Mechanism, Mechanisms};
 use jumpcoder::scheduler::Width;
-use jumpcoder::settings::{Mode, SamplingSettings, Settings};
+use jumpcoder::settings::{Checker, Mode, SamplingSettings, Settings};
 use jumpcoder::task::Task;
 
 use super::script::Script;
@@ -146,6 +146,7 @@ fn settings(draw: &mut Draw) -> Settings {
     let sampling =
         SamplingSettings { temperature: 0.8, top_k: None, top_p: 0.95, seed: draw.number() };
     Settings {
+        checker: Checker::Tree,
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
         num_positions: draw.pick(&[1, 1, 2, 2, 3, 5]),
         threshold: draw.pick(&[0.3, 0.3, 0.0, -0.5, 1.0]),

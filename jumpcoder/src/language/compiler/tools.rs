@@ -103,7 +103,10 @@ impl Tool {
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Javac => &["-proc:none", "-Xmaxerrs", "10000", "-d", "."],
+            // Without the last, errors in the heads of methods hide those in their bodies.
+            Self::Javac => {
+                &["-proc:none", "-Xmaxerrs", "10000", "-d", ".", "-XDshould-stop.ifError=FLOW"]
+            }
             Self::Gxx => &["-x", "c++", "-std=gnu++17", "-fsyntax-only", "-w", "-"],
             Self::Python => &["-I", "-c", "import ast, sys; ast.parse(sys.stdin.buffer.read())"],
         }
