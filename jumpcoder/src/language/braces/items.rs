@@ -2,7 +2,8 @@
 //!
 //! A language's `items.scm` finds them. Its captures: `@function` and `@import`, in one match with
 //! `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the language
-//! doesn't, such as a function within a function.
+//! doesn't, such as a function within a function; names that begin with `_`, for predicates only.
+//! What is a function in two ways (by itself, and as something exported) is one.
 
 use std::ops::Range;
 
@@ -23,7 +24,7 @@ impl ItemQuery {
         let query = query.unwrap_or_else(|error| panic!("items.scm: {error}"));
         for name in query.capture_names() {
             let is_known = ["function", "import", "misplaced", "name"].contains(name);
-            assert!(is_known, "items.scm: @{name} means nothing");
+            assert!(is_known || name.starts_with('_'), "items.scm: @{name} means nothing");
         }
         Self { query }
     }
@@ -70,6 +71,9 @@ impl ItemQuery {
             outline.functions.extend(named("function").map(item));
             outline.imports.extend(named("import").map(item));
         });
+        outline
+            .functions
+            .dedup_by(|inner, outer| inner.name == outer.name && inner.last_row == outer.last_row);
     }
 
     fn each(

@@ -12,7 +12,8 @@ pub(super) struct Line {
     /// Does it begin inside a comment or a literal?
     pub begins_inside: bool,
     pub has_comment: bool,
-    /// The last byte of its code, if there is any.
+    /// The first and the last byte of its code, if there is any.
+    pub first_code: Option<u8>,
     pub last_code: Option<u8>,
     /// Brackets that are open at its end.
     pub depth: usize,
@@ -32,10 +33,11 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn of(source: &str, lexis: &Lexis) -> Self {
-        let mut scan = Scan { source, layout: Self::default(), at: 0, code_end: 0, open: vec![] };
+        let layout = Self::default();
+        let mut scan = Scan { source, lexis, layout, at: 0, code_end: 0, open: vec![] };
         scan.layout.lines.push(Line::default());
         while scan.at < source.len() {
-            scan.step(lexis);
+            scan.step();
         }
         scan.finish()
     }
@@ -53,6 +55,25 @@ impl Layout {
         repaired
     }
 
+    /// The byte after the line that ends what the text begins with, as far as can be seen.
+    pub(super) fn statement_end(&self, optional_semicolons: bool) -> Option<usize> {
+        let ends = |line_idx: &usize| {
+            let line = &self.lines[*line_idx];
+            let is_closed = line.last_code.is_some_and(|last| matches!(last, b'}' | b';'));
+            let is_over = || optional_semicolons && self.is_statement_over(*line_idx);
+            line.depth == 0 && (is_closed || is_over())
+        };
+        (0..self.lines.len()).find(ends).map(|line_idx| self.lines[line_idx].end)
+    }
+
+    /// Is there more code, none of which can belong to a statement that ends with this line?
+    fn is_statement_over(&self, line_idx: usize) -> bool {
+        let goes_on = |byte: u8| b"=<>+-*%&|^?:.,([{".contains(&byte);
+        let next = self.lines[line_idx + 1..].iter().find_map(|line| line.first_code);
+        let last = self.lines[line_idx].last_code;
+        last.is_some_and(|last| !goes_on(last)) && next.is_some_and(|next| !goes_on(next))
+    }
+
     /// For each line: is it no place for code?
     pub(super) fn is_comment(&self) -> Vec<bool> {
         let is_comment =
@@ -64,6 +85,7 @@ impl Layout {
 /// The scan in progress.
 struct Scan<'s> {
     source: &'s str,
+    lexis: &'s Lexis,
     layout: Layout,
     /// The next byte to look at.
     at: usize,
@@ -81,7 +103,7 @@ struct Bracket {
 }
 
 impl Scan<'_> {
-    fn step(&mut self, lexis: &Lexis) {
+    fn step(&mut self) {
         let rest = &self.source[self.at..];
         let first = rest.chars().next().expect("there is a rest");
         if first == '\n' {
@@ -89,10 +111,10 @@ impl Scan<'_> {
             self.end_line(false);
         } else if first.is_whitespace() {
             self.at += first.len_utf8();
-        } else if let Some(comment) = lexis.comment(rest) {
+        } else if let Some(comment) = self.lexis.comment(rest) {
             self.line().has_comment = true;
             self.skip(comment);
-        } else if let Some(literal) = (lexis.literal)(rest, &self.source[..self.code_end]) {
+        } else if let Some(literal) = (self.lexis.literal)(rest, &self.source[..self.code_end]) {
             self.see_code();
             self.skip(literal);
             self.code_end = self.at;
@@ -113,6 +135,8 @@ impl Scan<'_> {
 
     fn see_code(&mut self) {
         self.layout.code_start.get_or_insert(self.at);
+        let first = self.source.as_bytes()[self.at];
+        self.line().first_code.get_or_insert(first);
     }
 
     fn line(&mut self) -> &mut Line {
@@ -170,7 +194,7 @@ impl Scan<'_> {
             let bracket = self.open[inner_idx];
             closers.push(bracket.closer);
             let is_in_block = inner_idx == 0 || self.open[inner_idx - 1].is_block;
-            if !bracket.is_block && is_in_block {
+            if !bracket.is_block && is_in_block && !self.lexis.optional_semicolons {
                 closers.push(';');
             }
         }
@@ -193,7 +217,7 @@ impl Scan<'_> {
         if !self.source.ends_with('\n') {
             missing.push('\n');
         }
-        if is_unfinished && in_block {
+        if is_unfinished && in_block && !self.lexis.optional_semicolons {
             missing.push(';');
         }
         missing.push_str(&self.closers(0));

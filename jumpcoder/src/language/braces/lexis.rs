@@ -11,6 +11,8 @@ pub struct Lexis {
     pub block_comment: Option<(&'static str, &'static str)>,
     /// May comments hold comments?
     pub comments_nest: bool,
+    /// Does the end of a line end a statement that can't go on?
+    pub optional_semicolons: bool,
     /// The literal that a text begins with, if it does, given the last code before it.
     pub literal: fn(text: &str, before: &str) -> Option<Literal>,
 }

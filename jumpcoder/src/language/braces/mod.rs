@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use super::tree::Grammar;
 use super::{InfillKind, Language, Reading};
 use items::ItemQuery;
-use layout::{Layout, Line};
+use layout::Layout;
 use lexis::Lexis;
 use names::NameQuery;
 use reading::{BraceReading, Text};
@@ -96,7 +96,8 @@ impl Language for BraceLanguage {
         }
         let kind = self.kind_of(infill);
         // The head of a function whose body begins on the next line.
-        if kind == InfillKind::Statement && code.trim_end().ends_with(')') {
+        let end = code.trim_end();
+        if kind == InfillKind::Statement && (end.ends_with(')') || end.ends_with("=>")) {
             return self.kind_of(&format!("{} {{}}", infill.trim_end()));
         }
         kind
@@ -104,11 +105,8 @@ impl Language for BraceLanguage {
 
     fn function_len(&self, text: &str) -> Option<usize> {
         let layout = Layout::of(text, &self.lexis);
-        let ends_function = |line: &&Line| {
-            line.depth == 0 && line.last_code.is_some_and(|last| matches!(last, b'}' | b';'))
-        };
-        let last = layout.lines.iter().find(ends_function)?;
-        text[..last.end].ends_with('\n').then_some(last.end)
+        let end = layout.statement_end(self.lexis.optional_semicolons)?;
+        text[..end].ends_with('\n').then_some(end)
     }
 
     fn banned_infills(&self) -> &'static [&'static str] {

@@ -23,6 +23,7 @@ pub static JAVA: BraceLanguage = BraceLanguage {
         line_comments: &["//"],
         block_comment: Some(("/*", "*/")),
         comments_nest: false,
+        optional_semicolons: false,
         literal,
     },
     control: &[
