@@ -15,11 +15,13 @@ pub mod compiler;
 pub mod go;
 mod insertion;
 pub mod java;
+pub mod javascript;
 pub mod python;
 mod tree;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 3] = [&python::Python, &java::JAVA, &go::GO];
+static LANGUAGES: [&dyn Language; 4] =
+    [&python::Python, &java::JAVA, &go::GO, &javascript::JAVASCRIPT];
 
 /// The names of the languages that are known.
 pub fn names() -> Vec<&'static str> {
@@ -44,6 +46,7 @@ pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
     match extension.to_lowercase().as_str() {
         "py" | "pyi" | "pyw" => by_name("python", false),
         "java" => by_name("java", false),
+        "js" | "mjs" | "cjs" | "jsx" => by_name("js", false),
         _ => None,
     }
 }

@@ -25,6 +25,7 @@ pub static GO: BraceLanguage = BraceLanguage {
         line_comments: &["//"],
         block_comment: Some(("/*", "*/")),
         comments_nest: false,
+        optional_semicolons: true,
         literal,
     },
     control: &["case", "default", "else", "for", "if", "package", "select", "switch"],
