@@ -1,18 +1,20 @@
-// What TypeScript's compiler calls undefined in programs that come on standard input, as JSON: a list
-// of texts; the first argument is the extension they would have as files. Answers with a list a
-// program of [line, name]; a line that can't be parsed is [line, ""]. Modules other than node's own
-// types aren't looked for.
+// What TypeScript's compiler calls undefined in programs that come on standard input, as JSON: a
+// list of texts; the first argument is the extension they would have as files. Answers with a list
+// a program of [line, name]; a line that can't be parsed is [line, ""]. Modules other than node's
+// own types aren't looked for.
 //
-// All programs are modules in a project of their own: each is compiled alone, but the library, which
-// takes most of the time, is read once.
+// Each program is a module that is compiled alone, but the library, which takes most of the time,
+// is read once.
 
 const fs = require('fs');
 const ts = require('typescript');
 
 // Beside "Cannot find name" in all its forms: no value for a shorthand property, and names that are
 // types where a value stands, or the other way round.
-const MESSAGE = /^(Cannot find (name|namespace) |No value exists in scope for the shorthand property )/;
+const MESSAGE = /^(Cannot find (name|namespace) |No value exists in scope for the shorthand )/;
 const OTHER_SPACE = new Set([2585, 2693, 2708, 2709, 2749]);
+// An import or export within a function or block: the parser leaves these to the checker.
+const MISPLACED = new Set([1184, 1231, 1232, 1233, 1234, 1235, 1258, 1473, 1474]);
 
 const extension = process.argv[2];
 const options = {
@@ -60,6 +62,9 @@ function undefinedIn(text) {
         found.push([line(start), '']);
     }
     for (const { code, messageText, start, length } of compiled.getSemanticDiagnostics(program)) {
+        if (MISPLACED.has(code)) {
+            found.push([line(start), '']);
+        }
         const message = ts.flattenDiagnosticMessageText(messageText, '\n');
         if ((MESSAGE.test(message) || OTHER_SPACE.has(code)) && !isInComment(program, start)) {
             found.push([line(start), text.slice(start, start + length)]);

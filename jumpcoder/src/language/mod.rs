@@ -18,10 +18,11 @@ pub mod java;
 pub mod javascript;
 pub mod python;
 mod tree;
+pub mod typescript;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 4] =
-    [&python::Python, &java::JAVA, &go::GO, &javascript::JAVASCRIPT];
+static LANGUAGES: [&dyn Language; 5] =
+    [&python::Python, &java::JAVA, &go::GO, &javascript::JAVASCRIPT, &typescript::TYPESCRIPT];
 
 /// The names of the languages that are known.
 pub fn names() -> Vec<&'static str> {
@@ -47,6 +48,7 @@ pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
         "py" | "pyi" | "pyw" => by_name("python", false),
         "java" => by_name("java", false),
         "js" | "mjs" | "cjs" | "jsx" => by_name("js", false),
+        "ts" | "mts" | "cts" => by_name("ts", false),
         _ => None,
     }
 }

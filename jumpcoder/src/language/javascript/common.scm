@@ -1,6 +1,6 @@
-; What programs of JavaScript and TypeScript bind and use, as far as the grammars agree. The captures
-; are explained in braces/names.rs. Names are seen in the whole of their scope: whether they have a
-; value yet is for the run to say.
+; What programs of JavaScript and TypeScript bind and use, as far as the grammars agree. The
+; captures are explained in braces/names.rs. Names are seen in the whole of their scope: whether
+; they have a value yet is for the run to say.
 
 (identifier) @use.value
 (shorthand_property_identifier) @use.value

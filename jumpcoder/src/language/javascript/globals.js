@@ -1,4 +1,5 @@
-// Writes globals.txt: the names that node gives to every program. The committed ones are of node 20.
+// Writes globals.txt: the names that node gives to every program. The committed ones are of
+// node 20.
 //
 //     node globals.js > globals.txt
 

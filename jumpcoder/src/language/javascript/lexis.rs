@@ -123,8 +123,8 @@ const OPERATORS: [&str; 14] = [
     "yield",
 ];
 
-/// Does `before` end in a value, so that a slash divides it? A closed block ends in none, but hardly
-/// any regular expression stands after one. An angle bracket is that of an element's end.
+/// Does `before` end in a value, so that a slash divides it? A closed block is none, but hardly any
+/// regular expression stands after one. An angle bracket is that of an element's end.
 fn is_operand(before: &str) -> bool {
     let before = before.trim_end();
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';

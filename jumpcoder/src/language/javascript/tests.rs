@@ -181,8 +181,9 @@ fn judges_insertions() {
 fn survives() {
     checks::check_survives(
         &JAVASCRIPT,
-        "import a, { b as c } from 'd';\nexport class E extends F { static #g = /[/]\\/h/i; get j() { \
-         return `k${l ? `m${n}` : 'o'}\\``; } }\nfor (const [p, { q = 1, ...r }] of s) { t: while (1) \
-         continue t; }\nasync function* u(v) { await (yield* v?.w(...x)); } // é\nconst y = <z a={b}/>;\n",
+        "import a, { b as c } from 'd';\nexport class E extends F { static #g = /[/]\\/h/i; \
+         get j() { return `k${l ? `m${n}` : 'o'}\\``; } }\nfor (const [p, { q = 1, ...r }] of s) { \
+         t: while (1) continue t; }\nasync function* u(v) { await (yield* v?.w(...x)); } // é\nconst y = \
+         <z a={b}/>;\n",
     );
 }
