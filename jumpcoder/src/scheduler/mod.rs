@@ -99,6 +99,7 @@ pub struct Scheduler<'a> {
 impl<'a> Scheduler<'a> {
     /// Nothing in flight.
     pub fn new(models: &'a mut Models, settings: &'a Settings, width: Width) -> Self {
+        assert!(width.concurrency > 0, "with no task in flight, none would ever end");
         Self {
             models,
             settings,
