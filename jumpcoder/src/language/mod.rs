@@ -12,6 +12,7 @@ pub mod braces;
 #[cfg(test)]
 mod checks;
 pub mod compiler;
+pub mod csharp;
 pub mod go;
 mod insertion;
 pub mod java;
@@ -21,8 +22,14 @@ mod tree;
 pub mod typescript;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 5] =
-    [&python::Python, &java::JAVA, &go::GO, &javascript::JAVASCRIPT, &typescript::TYPESCRIPT];
+static LANGUAGES: [&dyn Language; 6] = [
+    &python::Python,
+    &java::JAVA,
+    &csharp::CSHARP,
+    &go::GO,
+    &javascript::JAVASCRIPT,
+    &typescript::TYPESCRIPT,
+];
 
 /// The names of the languages that are known.
 pub fn names() -> Vec<&'static str> {
@@ -47,6 +54,7 @@ pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
     match extension.to_lowercase().as_str() {
         "py" | "pyi" | "pyw" => by_name("python", false),
         "java" => by_name("java", false),
+        "cs" => by_name("cs", false),
         "js" | "mjs" | "cjs" | "jsx" => by_name("js", false),
         "ts" | "mts" | "cts" => by_name("ts", false),
         _ => None,

@@ -2,7 +2,8 @@
 //!
 //! A language's `items.scm` finds them. Its captures: `@function` and `@import`, in one match with
 //! `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the language
-//! doesn't, such as a function within a function; names that begin with `_`, for predicates only.
+//! doesn't, such as a function within a function; `@control`, the head of a control statement that
+//! its first word doesn't tell; names that begin with `_`, for predicates only.
 //! What is a function in two ways (by itself, and as something exported) is one.
 
 use std::ops::Range;
@@ -23,7 +24,7 @@ impl ItemQuery {
         let query = Query::new(&grammar.0.into(), text);
         let query = query.unwrap_or_else(|error| panic!("items.scm: {error}"));
         for name in query.capture_names() {
-            let is_known = ["function", "import", "misplaced", "name"].contains(name);
+            let is_known = ["control", "function", "import", "misplaced", "name"].contains(name);
             assert!(is_known || name.starts_with('_'), "items.scm: @{name} means nothing");
         }
         Self { query }
@@ -37,6 +38,7 @@ impl ItemQuery {
                 match query.capture_names()[capture.index as usize] {
                     "function" => kind = InfillKind::Function,
                     "import" => kind = InfillKind::Import,
+                    "control" => kind = InfillKind::Control,
                     _ => (),
                 }
             }

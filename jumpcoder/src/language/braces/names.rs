@@ -16,9 +16,10 @@
 //!
 //! and properties of a pattern (`#set!`): of a scope `ordered` (names are seen after their binding
 //! only), `function` (it is what `var` binds in), `hides S...` (names around it that it doesn't
-//! see); of a definition `outside` (it belongs to the scope around the innermost one), `hoisted` (it
+//! see), `binds NAME` (a value that is there without being written); of a definition `outside` (it belongs to the scope around the innermost one), `hoisted` (it
 //! is seen in the whole of its scope), `in-function` (it belongs to the innermost function),
-//! `imported` (its name is what [`Rules::imported_name`] says of the text).
+//! `imported` (its name is what [`Rules::imported_name`] says of the text), `without S` (it is known
+//! without this at its end, too).
 //!
 //! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file
@@ -74,6 +75,8 @@ struct Properties {
     is_hoisted: bool,
     is_in_function: bool,
     is_imported: bool,
+    binds: Option<Box<str>>,
+    without: Option<Box<str>>,
 }
 
 /// Something that was found.
@@ -135,7 +138,7 @@ impl NameQuery {
 
     /// What was `found`, as scopes.
     pub(super) fn scopes<'s>(
-        &self,
+        &'s self,
         source: &'s str,
         found: &[Found],
         rules: &'static dyn Rules,
@@ -151,6 +154,9 @@ impl NameQuery {
             if found.role == Role::Scope {
                 let opened = scopes.open(self.scope(found, scope));
                 around.push((opened, found.range.end));
+                if let Some(name) = &self.patterns[found.pattern_idx].binds {
+                    scopes.bind(opened, name, Spaces::VALUE, 0);
+                }
             } else {
                 self.fill(&mut scopes, scope, found, source);
             }
@@ -184,6 +190,10 @@ impl NameQuery {
                 let function = || scopes.function_around(scope);
                 let scope = if properties.is_in_function { function() } else { outside };
                 scopes.bind(scope, text, spaces, from);
+                let end = properties.without.as_deref();
+                if let Some(short) = end.and_then(|end| text.strip_suffix(end)) {
+                    scopes.bind(scope, short, spaces, from);
+                }
             }
             Role::Use(spaces) => {
                 let place = found.place;
@@ -318,6 +328,8 @@ impl Properties {
                 "hoisted" => properties.is_hoisted = true,
                 "in-function" => properties.is_in_function = true,
                 "imported" => properties.is_imported = true,
+                "binds" => properties.binds.clone_from(&property.value),
+                "without" => properties.without.clone_from(&property.value),
                 "hides" => {
                     let names = property.value.as_deref().unwrap_or_default().split_whitespace();
                     let spaces = names.map(|name| Spaces::by_name(name).expect("a space"));

@@ -14,10 +14,6 @@
 (continue_statement (identifier) @ignore)
 (element_value_pair key: (identifier) @ignore)
 (receiver_parameter (identifier) @ignore)
-(package_declaration (identifier) @ignore)
-(package_declaration (scoped_identifier (identifier) @ignore))
-(package_declaration (scoped_identifier (scoped_identifier (identifier) @ignore)))
-(package_declaration (scoped_identifier (scoped_identifier (scoped_identifier (identifier) @ignore))))
 (module_declaration (identifier) @ignore)
 
 ; The constants of a switch belong to the enum, which isn't known; others are fields.
@@ -34,7 +30,11 @@
 (annotation name: (identifier) @use.type)
 (record_pattern . (identifier) @use.type)
 
-; Imports.
+; Packages and imports.
+(package_declaration (identifier) @ignore)
+(package_declaration (scoped_identifier (identifier) @ignore))
+(package_declaration (scoped_identifier (scoped_identifier (identifier) @ignore)))
+(package_declaration (scoped_identifier (scoped_identifier (scoped_identifier (identifier) @ignore))))
 (import_declaration (identifier) @ignore)
 (import_declaration (scoped_identifier scope: (identifier) @ignore))
 (import_declaration (scoped_identifier (scoped_identifier (identifier) @ignore)))

@@ -14,7 +14,7 @@ fn finds_undefined_names() {
     check("class A { int x; int f() { return x + g(); } int g() { return f(); } }\n", "");
     check("class A { List<Foo> f() { return new ArrayList<>(); } }\n", "ArrayList Foo List");
     check("import java.util.*;\nclass A { List<Foo> x = Map.of(); }\n", "Foo");
-    check("import java.util.List;\nclass A { List<Map.Entry> x; }\n", "Map");
+    check("package a.b;\nimport java.util.List;\nclass A { List<Map.Entry> x; }\n", "Map");
     check("import org.unknown.*;\nclass A { Foo x = bar(); }\n", "");
     check("class A { void f() { int y = x; int x = 1; } }\n", "x");
     check("class A { void f() { for (int i = 0; i < n; i++) {} i = 1; } }\n", "i n");
