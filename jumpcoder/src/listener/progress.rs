@@ -1,77 +1,38 @@
-//! How far a run is: a bar where somebody looks at a terminal, else a line now and then, so that a
-//! log stays short.
+//! How far a generation is.
 
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::ticker::Ticker;
 use crate::event::{Change, Round};
 use crate::task::{Observer, Solution, TaskError};
 
-/// Lines come at most this often,
-const MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// and at least this often while programs are finished, even where little is done meanwhile.
-const MAX_INTERVAL: Duration = Duration::from_secs(30);
-/// Between the two a line waits for this part of the run.
-const STEP_PERCENT: usize = 5;
-
-/// Where progress is shown.
-enum Display {
-    Bar(ProgressBar),
-    Lines(Box<dyn Write + Send>),
-}
-
 /// Counts what is finished and shows it.
 pub struct Progress {
-    display: Display,
-    num_total: usize,
-    num_done: usize,
+    ticker: Ticker,
     num_failed: usize,
     num_lines: usize,
     num_insertions: usize,
-    begin: Instant,
-    last_shown: Instant,
-    last_done: usize,
 }
 
 impl Progress {
     /// A bar on standard error.
     pub fn bar(num_total: usize, num_done: usize) -> Self {
-        let bar = ProgressBar::new(num_total as u64).with_position(num_done as u64);
-        let template = "{bar:32} {pos}/{len}  {msg}  {elapsed}";
-        let style = ProgressStyle::with_template(template).expect("the template is fixed");
-        bar.set_style(style);
-        // What an earlier run has done must not make this one look fast.
-        bar.reset_eta();
-        Self::new(Display::Bar(bar), num_total, num_done)
+        Self::new(Ticker::bar(num_total, num_done))
     }
 
     /// Plain lines.
     pub fn lines(writer: Box<dyn Write + Send>, num_total: usize, num_done: usize) -> Self {
-        Self::new(Display::Lines(writer), num_total, num_done)
+        Self::new(Ticker::lines(writer, num_total, num_done))
     }
 
-    fn new(display: Display, num_total: usize, num_done: usize) -> Self {
-        let now = Instant::now();
-        Self {
-            display,
-            num_total,
-            num_done,
-            num_failed: 0,
-            num_lines: 0,
-            num_insertions: 0,
-            begin: now,
-            last_shown: now,
-            last_done: num_done,
-        }
+    fn new(ticker: Ticker) -> Self {
+        Self { ticker, num_failed: 0, num_lines: 0, num_insertions: 0 }
     }
 
     /// Leaves the terminal as if there had been no bar.
     pub fn end(self) {
-        if let Display::Bar(bar) = self.display {
-            bar.finish_and_clear();
-        }
+        self.ticker.end();
     }
 
     fn state(&self, elapsed: Duration) -> String {
@@ -83,32 +44,9 @@ impl Progress {
         format!("{lines_per_second:.1} lines/s, insertions: {}{failed}", self.num_insertions)
     }
 
-    fn is_due(&self, since_shown: Duration) -> bool {
-        let num_new = self.num_done - self.last_done;
-        let is_last = self.num_done == self.num_total;
-        let is_step = num_new * 100 >= self.num_total * STEP_PERCENT;
-        num_new > 0 && (is_last || since_shown >= MAX_INTERVAL)
-            || is_step && since_shown >= MIN_INTERVAL
-    }
-
     fn show(&mut self) {
-        let now = Instant::now();
-        let state = self.state(now - self.begin);
-        let is_due = self.is_due(now - self.last_shown);
-        match &mut self.display {
-            Display::Bar(bar) => {
-                bar.set_position(self.num_done as u64);
-                bar.set_message(state);
-            }
-            Display::Lines(writer) if is_due => {
-                let (done, total) = (self.num_done, self.num_total);
-                let percent = 100 * done / total.max(1);
-                // Nobody reads a standard error that is closed; the programs go on.
-                let _ = writeln!(writer, "{done}/{total} ({percent} %), {state}");
-                (self.last_shown, self.last_done) = (now, done);
-            }
-            Display::Lines(_) => {}
-        }
+        let state = self.state(self.ticker.elapsed());
+        self.ticker.show(&state);
     }
 }
 
@@ -124,13 +62,13 @@ impl Observer for Progress {
             }
             Change::None => {}
         }
-        if matches!(self.display, Display::Bar(_)) {
+        if self.ticker.is_bar() {
             self.show();
         }
     }
 
     fn finished(&mut self, _task: usize, result: &Result<Solution, TaskError>) {
-        self.num_done += 1;
+        self.ticker.num_done += 1;
         self.num_failed += usize::from(result.is_err());
         self.show();
     }
@@ -144,26 +82,6 @@ pub fn stderr() -> Box<dyn Write + Send> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_come_now_and_then() {
-        let mut progress = Progress::lines(Box::new(io::sink()), 100, 20);
-        let seconds = Duration::from_secs;
-        // (done, seconds since the last line, due)
-        let table = [
-            (20, 99, false),
-            (21, 5, false),
-            (21, 30, true),
-            (24, 29, false),
-            (25, 0, false),
-            (25, 1, true),
-            (100, 0, true),
-        ];
-        for (num_done, since, due) in table {
-            progress.num_done = num_done;
-            assert_eq!(progress.is_due(seconds(since)), due, "{num_done} after {since} s");
-        }
-    }
 
     #[test]
     fn state_tells_speed_and_failures() {

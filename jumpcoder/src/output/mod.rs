@@ -6,25 +6,23 @@
 //! the lines are put into the order of the input, in a second file that then takes the first one's
 //! place. So a run that was interrupted gives the file that an uninterrupted one gives.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::task::{Solution, TaskError};
 
+mod line_file;
 mod record;
 mod resume;
 #[cfg(test)]
 mod tests;
 
-use record::Record;
+pub(crate) use line_file::{Kept, LineFile};
 pub use record::Slot;
-
-/// A crash of the machine (not of the program) loses at most what was written for so long.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+use record::{LINE_START, Record};
 
 /// What to do with an output file that is there and not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +88,6 @@ pub struct Output {
     written: Vec<usize>,
     /// For every slot: is it among them?
     is_written: Vec<bool>,
-    last_sync: Instant,
 }
 
 #[derive(Debug)]
@@ -98,16 +95,7 @@ enum Sink {
     Stdout,
     /// A pipe or a device: it can be written, but neither resumed nor sorted.
     Stream(File, PathBuf),
-    File(OwnFile),
-}
-
-#[derive(Debug)]
-struct OwnFile {
-    file: File,
-    path: PathBuf,
-    existing: Existing,
-    /// Was it made by us, so that it may go if nothing comes of it?
-    is_new: bool,
+    File(LineFile),
 }
 
 impl Output {
@@ -122,31 +110,13 @@ impl Output {
     ///
     /// If the file can't be written, or is there and `existing` is [`Existing::Refuse`].
     pub fn file(path: &Path, existing: Existing) -> Result<Self, OutputError> {
-        let open =
-            |is_new| OpenOptions::new().read(true).append(true).create_new(is_new).open(path);
         let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
         if is_special {
             let stream = OpenOptions::new().write(true).open(path);
             let stream = stream.map_err(|error| unwritable(path, &error))?;
             return Ok(Self::new(Sink::Stream(stream, path.to_owned())));
         }
-        let (file, is_new) = match open(true) {
-            Ok(file) => (file, true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                (open(false).map_err(|error| unwritable(path, &error))?, false)
-            }
-            Err(error) => return Err(unwritable(path, &error)),
-        };
-        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            return Err(OutputError::Locked { path: path.display().to_string() });
-        }
-        // Through a symbolic link the file itself is replaced in the end, not the link.
-        let path = path.canonicalize().map_err(|error| unwritable(path, &error))?;
-        let own = OwnFile { file, path, existing, is_new };
-        if existing == Existing::Refuse && !own.is_empty()? {
-            return Err(OutputError::Exists { path: own.path.display().to_string() });
-        }
-        Ok(Self::new(Sink::File(own)))
+        Ok(Self::new(Sink::File(LineFile::open(path, existing)?)))
     }
 
     fn new(sink: Sink) -> Self {
@@ -157,7 +127,6 @@ impl Output {
             several_samples: false,
             written: Vec::new(),
             is_written: Vec::new(),
-            last_sync: Instant::now(),
         }
     }
 
@@ -175,7 +144,9 @@ impl Output {
     ) -> Result<Vec<bool>, OutputError> {
         (self.slots, self.settings, self.several_samples) = (slots, settings, several_samples);
         if let Sink::File(own) = &mut self.sink {
-            self.written = own.begin(&self.slots, &self.settings)?;
+            let (slots, settings) = (&self.slots, &self.settings);
+            self.written =
+                own.begin(LINE_START, |lines| resume::finished(lines, slots, settings))?;
         }
         self.is_written = vec![false; self.slots.len()];
         for slot in &self.written {
@@ -204,21 +175,15 @@ impl Output {
                 (outcome, Path::new("standard output"))
             }
             Sink::Stream(stream, path) => (stream.write_all(&line), path.as_path()),
-            Sink::File(own) => (own.file.write_all(&line), own.path.as_path()),
+            Sink::File(own) => {
+                own.write(&line)?;
+                (Ok(()), Path::new(""))
+            }
         };
         outcome.map_err(|error| unwritable(path, &error))?;
         self.written.push(slot);
         self.is_written[slot] = true;
-        self.sync_now_and_then()
-    }
-
-    fn sync_now_and_then(&mut self) -> Result<(), OutputError> {
-        let Sink::File(own) = &self.sink else { return Ok(()) };
-        if self.last_sync.elapsed() < SYNC_INTERVAL {
-            return Ok(());
-        }
-        self.last_sync = Instant::now();
-        own.file.sync_data().map_err(|error| unwritable(&own.path, &error))
+        Ok(())
     }
 
     /// Ends a run: if nothing is missing, a file is put into the order of the input.
@@ -228,92 +193,11 @@ impl Output {
     /// [`OutputError::Unwritable`]; the lines are in the file all the same.
     pub fn end(mut self) -> Result<(), OutputError> {
         let Sink::File(own) = &mut self.sink else { return Ok(()) };
-        if self.written.len() == self.slots.len() && !self.written.is_sorted() {
-            let lines = own.lines()?;
-            let mut sorted: Vec<_> = self.written.iter().zip(&lines).collect();
-            sorted.sort_by_key(|(slot, _)| **slot);
-            own.replace(sorted.into_iter().map(|(_, line)| line.as_slice()))?;
+        if self.written.len() == self.slots.len() {
+            own.sort(&self.written)?;
         }
-        own.file.sync_all().map_err(|error| unwritable(&own.path, &error))
+        own.sync()
     }
-}
-
-impl OwnFile {
-    fn is_empty(&self) -> Result<bool, OutputError> {
-        let metadata = self.file.metadata().map_err(|error| unwritable(&self.path, &error))?;
-        Ok(metadata.len() == 0)
-    }
-
-    /// Leaves only finished lines; returns their slots.
-    fn begin(&mut self, slots: &[Slot], settings: &str) -> Result<Vec<usize>, OutputError> {
-        if self.existing != Existing::Resume {
-            self.file.set_len(0).map_err(|error| unwritable(&self.path, &error))?;
-            return Ok(Vec::new());
-        }
-        let lines = self.lines()?;
-        let kept = resume::finished(&lines, slots, settings).map_err(|(idx, reason)| {
-            let path = self.path.display().to_string();
-            OutputError::Foreign { path, line: idx + 1, reason }
-        })?;
-        let is_whole = lines.iter().all(|line| line.ends_with(b"\n"));
-        if kept.len() < lines.len() || !is_whole {
-            self.replace(kept.iter().map(|(idx, _)| lines[*idx].as_slice()))?;
-        }
-        Ok(kept.into_iter().map(|(_, slot)| slot).collect())
-    }
-
-    /// The lines with their ends; the last may have none.
-    fn lines(&mut self) -> Result<Vec<Vec<u8>>, OutputError> {
-        let mut bytes = Vec::new();
-        let read = self.file.rewind().and_then(|()| self.file.read_to_end(&mut bytes));
-        read.map_err(|error| unwritable(&self.path, &error))?;
-        Ok(bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
-    }
-
-    /// Gives the file other lines. Whoever looks, or is killed, finds the old file or the new one.
-    fn replace<'a>(&mut self, lines: impl Iterator<Item = &'a [u8]>) -> Result<(), OutputError> {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".partial");
-        let partial = PathBuf::from(name);
-        self.file = write_beside(&self.file, &partial, &self.path, lines)
-            .map_err(|error| unwritable(&partial, &error))?;
-        Ok(())
-    }
-}
-
-/// A file of our own making that stayed empty tells nothing, and would be in the next run's way.
-impl Drop for OwnFile {
-    fn drop(&mut self) {
-        if self.is_new && self.is_empty().unwrap_or(false) {
-            // Nobody is there to hear of a failure, and an empty file does little harm.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn write_beside<'a>(
-    old: &File,
-    partial: &Path,
-    path: &Path,
-    lines: impl Iterator<Item = &'a [u8]>,
-) -> io::Result<File> {
-    // Truncated by hand: opening for appending and truncating at once is not allowed.
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(partial)?;
-    file.set_len(0)?;
-    file.set_permissions(old.metadata()?.permissions())?;
-    let mut bytes = Vec::new();
-    for line in lines {
-        bytes.extend_from_slice(line);
-        if !line.ends_with(b"\n") {
-            bytes.push(b'\n');
-        }
-    }
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    // Without locks on this file system there is nothing to hold.
-    let _ = file.try_lock();
-    std::fs::rename(partial, path)?;
-    Ok(file)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> OutputError {

@@ -2,28 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::record::{LINE_START, Slot, Written};
+use super::line_file::Kept;
+use super::record::{Slot, Written};
 
-/// The lines to keep, as (line, slot) in the order of the file: those of finished programs. A
-/// piece of a line at the end and lines of failures are left out, so they are done again.
-///
-/// # Errors
-///
-/// The line that shows that the file is not ours to continue, and why.
-pub(super) fn finished(
-    lines: &[Vec<u8>],
-    slots: &[Slot],
-    settings: &str,
-) -> Result<Vec<(usize, usize)>, (usize, String)> {
+/// The lines to keep: those of finished programs. Lines of failures are left out, so they are done
+/// again.
+pub(super) fn finished(lines: &[Vec<u8>], slots: &[Slot], settings: &str) -> Kept {
     let by_name: HashMap<_, _> =
         slots.iter().enumerate().map(|(idx, slot)| ((&*slot.id, slot.sample), idx)).collect();
     let mut first_lines: HashMap<usize, usize> = HashMap::new();
     let mut kept = Vec::new();
     for (idx, line) in lines.iter().enumerate() {
         let Ok(written) = serde_json::from_slice::<Written>(line) else {
-            if is_piece(line) {
-                break;
-            }
             return Err((idx, "was not written by jumpcoder".to_owned()));
         };
         if written.error.is_some() {
@@ -41,12 +31,6 @@ pub(super) fn finished(
         kept.push((idx, slot));
     }
     Ok(kept)
-}
-
-/// Only the last line can lack its end, and only what begins like ours may be thrown away.
-fn is_piece(line: &[u8]) -> bool {
-    let start = LINE_START.as_bytes();
-    !line.ends_with(b"\n") && (line.starts_with(start) || start.starts_with(line))
 }
 
 fn check(written: &Written, slot: &Slot, settings: &str) -> Result<(), String> {
