@@ -48,7 +48,8 @@ for quirks in "" --reference-quirks; do
         target/release/jumpcoder generate --quiet --force --input "$shared/tiny-tasks.jsonl" \
             --mode "$mode" ${quirks:+"$quirks"} --output "$results/$mode$quirks.jsonl"
     done
-    python3 benches/pass_rate.py --data "$shared/tiny-tasks.jsonl" \
+    target/release/jumpcoder eval --data "$shared/tiny-tasks.jsonl" \
+        --json "$results/tiny-tasks$quirks.json" \
         "$results/ar$quirks.jsonl" "$results/jump$quirks.jsonl"
 done | tee "$results/tiny-tasks.txt"
 {

@@ -8,6 +8,7 @@
 
 pub mod decision;
 pub mod device;
+pub mod eval;
 pub mod event;
 pub mod generator;
 pub mod idle;

@@ -12,6 +12,7 @@ use cli::args::{BenchCommand, Command, LowArgs};
 use cli::bench::{growth, overhead};
 use cli::doctor::doctor;
 use cli::ending::{Ending, Failure};
+use cli::eval::eval;
 use cli::generate::generate;
 use cli::plan::{HiArgs, Surroundings};
 use cli::{inspect, selftest, throughput};
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
 fn run(args: LowArgs) -> Result<Ending, Failure> {
     match args.command {
         Command::Generate(args) => generate(&HiArgs::new(*args, Surroundings::here())?),
+        Command::Eval(args) => eval(&args),
         Command::Bench(BenchCommand::Overhead(args)) => overhead(*args),
         Command::Bench(BenchCommand::Growth(args)) => growth(*args),
         Command::Doctor(args) => doctor(&args),
@@ -39,6 +41,7 @@ fn run(args: LowArgs) -> Result<Ending, Failure> {
         Command::Bench(BenchCommand::Prefill(args)) => throughput::prefill(&args),
         Command::Bench(BenchCommand::Score(args)) => throughput::score(&args),
         Command::Selftest(args) => selftest::selftest(&args),
+        Command::Jail { words } => Ok(Ending::Code(jumpcoder::eval::jail::enter(&words))),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut LowArgs::command(), "jumpcoder", &mut script);

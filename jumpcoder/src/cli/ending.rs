@@ -4,6 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use jump_kernels::DeviceError;
+use jumpcoder::eval::jail::JailError;
+use jumpcoder::eval::sample::SampleError;
+use jumpcoder::eval::suite::SuiteError;
 use jumpcoder::generator::GeneratorError;
 use jumpcoder::listener::trace::TraceError;
 use jumpcoder::output::OutputError;
@@ -28,6 +31,8 @@ pub enum Ending {
     Broken,
     /// The user ended it.
     Interrupted,
+    /// As a process of a jail says.
+    Code(u8),
 }
 
 impl From<Ending> for ExitCode {
@@ -38,6 +43,7 @@ impl From<Ending> for ExitCode {
             Ending::Refused => 2,
             Ending::Broken => 3,
             Ending::Interrupted => 130,
+            Ending::Code(code) => code,
         })
     }
 }
@@ -63,6 +69,17 @@ pub enum Failure {
     /// Found before the work began.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// Found before the work began.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
+    /// Found before the work began.
+    #[error(transparent)]
+    Samples(#[from] SampleError),
+    /// Found before the work began.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    #[error("can't find this program's own file, which every jail needs")]
+    Binary(#[source] io::Error),
     /// Found before the work began.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -94,6 +111,8 @@ pub enum Breakdown {
     Generator(#[from] GeneratorError),
     #[error(transparent)]
     Bench(#[from] BenchError),
+    #[error(transparent)]
+    Jail(JailError),
     #[error(transparent)]
     Output(OutputError),
     #[error(transparent)]

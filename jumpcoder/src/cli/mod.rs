@@ -7,6 +7,7 @@ pub mod bench;
 pub mod device;
 pub mod doctor;
 pub mod ending;
+pub mod eval;
 pub mod generate;
 pub mod inspect;
 mod interrupt;

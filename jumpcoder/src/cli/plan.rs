@@ -47,6 +47,14 @@ pub enum UsageError {
     StdinWithoutLanguage,
     #[error("--batch takes one file of requests")]
     SeveralBatches,
+    #[error("there is nothing to judge: name a file of programs, or give --canonical")]
+    NoSamples,
+    #[error("{0} is named twice: name each file of programs once")]
+    SamplesTwice(String),
+    #[error("--evalplus and --multipl-e write the results of one file of programs: name one")]
+    ExportOfSeveral,
+    #[error("pass@{k} needs {k} programs for each problem, and some have {fewest}")]
+    TooFewSamples { k: usize, fewest: usize },
     #[error("{first} and {second} are the same file, {path}: name another one")]
     SameFile { first: &'static str, second: &'static str, path: String },
 }

@@ -65,7 +65,7 @@ impl Layout {
 }
 
 /// The id, if there is one, and the problem, or what is wrong with it.
-pub(super) fn read(value: &Value) -> (Option<String>, Result<ProblemText, String>) {
+pub(crate) fn read(value: &Value) -> (Option<String>, Result<ProblemText, String>) {
     let Value::Object(object) = value else {
         return (None, Err(format!("a JSON object is expected, not {}", kind(value))));
     };
@@ -85,7 +85,7 @@ fn content(layout: Layout, object: &Object) -> Result<ProblemText, String> {
 }
 
 /// A field that must be there and be text.
-pub(super) fn text<'a>(object: &'a Object, name: &str) -> Result<&'a str, String> {
+pub(crate) fn text<'a>(object: &'a Object, name: &str) -> Result<&'a str, String> {
     match object.get(name) {
         Some(Value::String(text)) => Ok(text),
         Some(other) => Err(format!("`{name}` must be a string, not {}", kind(other))),

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::task::{Task, TaskError};
 
-mod layout;
+pub(crate) mod layout;
 mod mbpp;
 #[cfg(test)]
 mod tests;
@@ -68,6 +68,9 @@ pub struct Problem {
     /// Its text, or [`TaskError::Unreadable`].
     pub content: Result<ProblemText, TaskError>,
 }
+
+/// A place, as "line 17", and what stands there, or why it can't be read.
+pub(crate) type PlacedValue = (String, Result<Value, String>);
 
 /// Why there is nothing to work on.
 #[derive(Debug, Error)]
@@ -129,12 +132,25 @@ pub enum InputError {
 /// [`InputError`] if the input as a whole is of no use. Single bad lines are not errors.
 pub fn read(source: &Source) -> Result<Vec<Problem>, InputError> {
     let name = source.to_string();
-    let bytes: Cow<[u8]> = match source {
+    parse(&source_bytes(source, &name)?, &name)
+}
+
+/// The JSON values of `source` with their places, as "line 17"; or why one can't be read.
+///
+/// # Errors
+///
+/// [`InputError`] if the input as a whole is of no use.
+pub(crate) fn read_values(source: &Source) -> Result<Vec<PlacedValue>, InputError> {
+    let name = source.to_string();
+    values(&source_bytes(source, &name)?, &name)
+}
+
+fn source_bytes(source: &Source, name: &str) -> Result<Cow<'static, [u8]>, InputError> {
+    Ok(match source {
         Source::Examples => EXAMPLES.as_bytes().into(),
-        Source::Stdin => read_all(io::stdin().lock(), &name)?.into(),
-        Source::File(path) => read_file(path, &name)?.into(),
-    };
-    parse(&bytes, &name)
+        Source::Stdin => read_all(io::stdin().lock(), name)?.into(),
+        Source::File(path) => read_file(path, name)?.into(),
+    })
 }
 
 /// The tasks of every readable problem among the first `limit`, problem by problem.
@@ -185,50 +201,56 @@ fn read_all(mut reader: impl Read, name: &str) -> Result<Vec<u8>, InputError> {
 
 /// Parses the whole, unpacked input. `name` is what errors call it.
 fn parse(bytes: &[u8], name: &str) -> Result<Vec<Problem>, InputError> {
-    if UTF16_BOMS.iter().any(|bom| bytes.starts_with(bom)) {
-        return Err(InputError::Utf16 { path: name.to_owned() });
-    }
-    let bytes = bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes);
-    let places = if bytes.trim_ascii_start().starts_with(b"[") {
-        parse_array(bytes, name)?
-    } else {
-        parse_lines(bytes, name)
-    };
-    if places.is_empty() {
-        return Err(InputError::Empty { path: name.to_owned() });
-    }
+    let places: Vec<_> = values(bytes, name)?
+        .into_iter()
+        .map(|(place, value)| {
+            let problem = problem(value, &place, name);
+            (place, problem)
+        })
+        .collect();
     check_ids(&places, name)?;
     Ok(places.into_iter().map(|(_, problem)| problem).collect())
 }
 
-/// Every problem with its place, as "line 17".
-fn parse_lines(bytes: &[u8], name: &str) -> Vec<(String, Problem)> {
+/// The values of the whole, unpacked input.
+fn values(bytes: &[u8], name: &str) -> Result<Vec<PlacedValue>, InputError> {
+    if UTF16_BOMS.iter().any(|bom| bytes.starts_with(bom)) {
+        return Err(InputError::Utf16 { path: name.to_owned() });
+    }
+    let bytes = bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes);
+    let values = if bytes.trim_ascii_start().starts_with(b"[") {
+        parse_array(bytes, name)?
+    } else {
+        parse_lines(bytes)
+    };
+    if values.is_empty() {
+        return Err(InputError::Empty { path: name.to_owned() });
+    }
+    Ok(values)
+}
+
+/// Every line that isn't blank.
+fn parse_lines(bytes: &[u8]) -> Vec<PlacedValue> {
     bytes
         .split(|byte| *byte == b'\n')
         .enumerate()
         .filter(|(_, line)| !line.trim_ascii().is_empty())
         .map(|(idx, line)| {
-            let place = format!("line {}", idx + 1);
             let value = std::str::from_utf8(line)
                 .map_err(|error| {
                     format!("invalid UTF-8 after byte {}: save it as UTF-8", error.valid_up_to())
                 })
                 .and_then(|text| serde_json::from_str(text).map_err(|error| malformed(&error)));
-            let problem = problem(value, &place, name);
-            (place, problem)
+            (format!("line {}", idx + 1), value)
         })
         .collect()
 }
 
-fn parse_array(bytes: &[u8], name: &str) -> Result<Vec<(String, Problem)>, InputError> {
+fn parse_array(bytes: &[u8], name: &str) -> Result<Vec<PlacedValue>, InputError> {
     let values: Vec<Value> = serde_json::from_slice(bytes)
         .map_err(|error| InputError::Array { path: name.to_owned(), reason: error.to_string() })?;
-    let numbered = values.into_iter().enumerate().map(|(idx, value)| {
-        let place = format!("item {}", idx + 1);
-        let problem = problem(Ok(value), &place, name);
-        (place, problem)
-    });
-    Ok(numbered.collect())
+    let numbered = values.into_iter().enumerate();
+    Ok(numbered.map(|(idx, value)| (format!("item {}", idx + 1), Ok(value))).collect())
 }
 
 /// The parser counts lines too, but it only ever sees one of them.

@@ -7,6 +7,8 @@ mod bench;
 mod checkpoints;
 mod devices;
 mod doctor;
+mod eval;
+mod eval_hostile;
 mod folder;
 mod inspect;
 mod interruptions;

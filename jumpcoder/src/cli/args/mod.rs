@@ -3,10 +3,12 @@
 
 mod bench;
 mod doctor;
+mod eval;
 mod inspect;
 mod selftest;
 mod throughput;
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -19,6 +21,7 @@ use jumpcoder::settings::{Checker, Mode};
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
 pub use self::doctor::DoctorArgs;
+pub use self::eval::{EvalArgs, JailArgs, ResultsArgs};
 pub use self::inspect::InspectArgs;
 pub use self::selftest::{KernelsArgs, SelftestArgs};
 pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};
@@ -30,6 +33,25 @@ Exit codes:
   2    nothing was done: bad usage, bad input, no such model, unwritable output
   3    the run broke off; what was finished before is in the output
   130  interrupted; what was finished before is in the output";
+
+const EVAL_HELP: &str = "\
+Intervals are of 95 %: Wilson's where each problem has one program, else the bootstrap over
+problems. Programs without their problem's tests, problems without a program, and languages without
+a toolchain count as failed, and are named.
+
+Examples:
+  jumpcoder eval samples.jsonl --data HumanEval.jsonl.gz
+  jumpcoder eval ar.jsonl jump.jsonl --data HumanEval.jsonl.gz --output results.jsonl
+      Who wins, and what an oracle that chose between the two would reach.
+  jumpcoder eval --canonical --data humaneval-java.jsonl
+      Does the data pass its own tests here?
+
+Exit codes:
+  0    all programs were judged, whether they passed or not
+  1    some programs could not be judged
+  2    nothing was done: bad usage, bad input, no way to contain programs
+  3    the run broke off; what was judged before is in the results
+  130  interrupted; what was judged before is in the results";
 
 const SELFTEST_CODES: &str = "\
 Exit codes:
@@ -83,6 +105,13 @@ pub enum Command {
     /// Without any arguments, the embedded model solves embedded examples.
     #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
     Generate(Box<GenerateArgs>),
+    /// Judge programs by the tests of their benchmark
+    ///
+    /// Every program runs in a jail: a root of its own in which nothing but a folder in memory can
+    /// be written, without network, with limits of time, memory, processes and output. Where the
+    /// kernel has no such walls, nothing is run.
+    #[command(after_help = EVAL_HELP)]
+    Eval(Box<EvalArgs>),
     /// Measure what jumping costs, and how fast the models are
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -106,6 +135,13 @@ pub enum Command {
     /// what that GPU did at best in the same run.
     #[command(after_help = SELFTEST_CODES)]
     Selftest(Box<SelftestArgs>),
+    /// One of the processes of a jail: `eval` starts it
+    #[command(hide = true)]
+    Jail {
+        /// Which one
+        #[arg(allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
