@@ -48,20 +48,18 @@ pub fn combine(
     Some(Candidate { position, inserted, kind })
 }
 
-/// What is inserted of `infill`: a function's lines, otherwise the first line. `None` if it begins
+/// What is inserted of `infill`: the lines of what takes several, otherwise the first line. `None` if it begins
 /// a control statement.
 pub fn inserted(
     infill: &str,
     kind: InfillKind,
-    language: &dyn Language,
+    language: &'static dyn Language,
     reference_quirks: bool,
 ) -> Option<Vec<Line>> {
     match kind {
         InfillKind::Control => None,
-        InfillKind::Function => Some(function_lines(infill, language, reference_quirks)),
-        InfillKind::Import | InfillKind::Statement => {
-            infill.split('\n').next().map(|first| vec![Line::written(first)])
-        }
+        _ if language.takes_lines(infill) => Some(all_lines(infill, language, reference_quirks)),
+        _ => infill.split('\n').next().map(|first| vec![Line::written(first)]),
     }
 }
 
@@ -75,8 +73,8 @@ fn is_repetition(lines: &[Line], position: usize, infill: &Line, settings: &Sett
         || is_like(&lines[position])
 }
 
-/// The lines of the function that `infill` begins with. The reference leaves blank ones out.
-fn function_lines(infill: &str, language: &dyn Language, reference_quirks: bool) -> Vec<Line> {
+/// The lines of what `infill` begins with. The reference leaves blank ones out.
+fn all_lines(infill: &str, language: &dyn Language, reference_quirks: bool) -> Vec<Line> {
     let len = language.function_len(infill).unwrap_or(infill.len());
     let lines = infill[..len].trim_end().split('\n').map(Line::written);
     lines.filter(|line| !(reference_quirks && line.is_blank())).collect()

@@ -67,8 +67,8 @@ pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
 pub enum InfillKind {
     /// An import: accepted iff it defines a missing name.
     Import,
-    /// The definition of a function: accepted iff it defines a missing name. The only kind that may
-    /// take several lines.
+    /// The definition of a function: accepted iff it defines a missing name. It may take several
+    /// lines.
     Function,
     /// The head of a control statement (or, for some languages, a script's first line): never
     /// inserted.
@@ -138,9 +138,15 @@ pub trait Language: Send + Sync {
     /// What `infill` is. It is judged by its first statement; it may be incomplete.
     fn classify(&'static self, infill: &str) -> InfillKind;
 
-    /// The lines of the function that `text` begins with, once its end can be seen: the byte length
-    /// of those lines, without blank ones at the end. `None` while the function may still go on; at
-    /// the end of the generation, the whole text is the function.
+    /// May `infill` take several lines? A function does, and so does an import, where a language
+    /// has brackets for it that the first line leaves open.
+    fn takes_lines(&'static self, infill: &str) -> bool {
+        self.classify(infill) == InfillKind::Function
+    }
+
+    /// The lines of the function, or of what else takes lines, that `text` begins with, once its end
+    /// can be seen: the byte length of those lines, without blank ones at the end. `None` while it
+    /// may still go on; at the end of the generation, the whole text is the function.
     fn function_len(&self, text: &str) -> Option<usize>;
 
     /// What no token of an infill may begin with: what opens comments.

@@ -12,7 +12,7 @@ use jump_kernels::TokenId;
 
 use crate::event::{ChosenPosition, Decoded, Infill, TokenCounts};
 use crate::idle::Owner;
-use crate::language::{InfillKind, Language};
+use crate::language::Language;
 use crate::mechanism::Mechanism;
 use crate::models::{Models, Role};
 use crate::program::line_writer::{LineEnd, LineWriter};
@@ -249,7 +249,7 @@ impl Infilling {
         let text = |branch: &Branch| {
             let text = branch.writer.text();
             let text = text.trim_start_matches('\n');
-            if self.allow_functions && self.language.classify(text) == InfillKind::Function {
+            if self.allow_functions && self.language.takes_lines(text) {
                 return text.to_owned();
             }
             text.split_inclusive('\n').next().unwrap_or_default().to_owned()
@@ -327,10 +327,10 @@ fn drafts(branches: &[Branch]) -> HashMap<&str, Vec<TokenId>> {
     branches.iter().map(|branch| (branch.prefix.as_str(), draft(branch))).collect()
 }
 
-/// A text with a newline is complete, except for a function that may still go on.
+/// A text with a newline is complete, except for one that takes lines and may still go on.
 fn is_complete(text: &str, allow_functions: bool, language: &'static dyn Language) -> bool {
-    let is_function = allow_functions && language.classify(text) == InfillKind::Function;
-    !is_function || language.function_len(text).is_some()
+    let takes_lines = allow_functions && language.takes_lines(text);
+    !takes_lines || language.function_len(text).is_some()
 }
 
 fn question(

@@ -108,11 +108,22 @@ impl Language for BraceLanguage {
         }
         let kind = self.kind_of(infill);
         // The head of a function whose body begins on the next line.
-        let end = code.trim_end();
-        if kind == InfillKind::Statement && (end.ends_with(')') || end.ends_with("=>")) {
+        if kind == InfillKind::Statement && !code.trim_end().ends_with([';', '{', '}']) {
             return self.kind_of(&format!("{} {{}}", infill.trim_end()));
         }
         kind
+    }
+
+    fn takes_lines(&'static self, infill: &str) -> bool {
+        let is_open = || {
+            let layout = Layout::of(infill, &self.lexis);
+            layout.lines.first().is_some_and(|line| line.depth > 0)
+        };
+        match self.classify(infill) {
+            InfillKind::Function => true,
+            InfillKind::Import => is_open(),
+            InfillKind::Control | InfillKind::Statement => false,
+        }
     }
 
     fn function_len(&self, text: &str) -> Option<usize> {

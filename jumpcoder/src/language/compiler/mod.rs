@@ -104,6 +104,10 @@ impl Language for Compiled {
         self.language.0.classify(infill)
     }
 
+    fn takes_lines(&'static self, infill: &str) -> bool {
+        self.language.0.takes_lines(infill)
+    }
+
     fn function_len(&self, text: &str) -> Option<usize> {
         self.language.0.function_len(text)
     }

@@ -3,8 +3,9 @@
 (function_declaration name: (identifier) @name) @function
 (method_declaration name: (field_identifier) @name) @function
 (import_declaration) @import
+(source_file (expression_statement (interpreted_string_literal)) @import)
 
-; The package comes first, then imports, then all else.
+; The package comes first, then imports, then all else; a path alone is part of an import.
 (source_file [
   (function_declaration)
   (method_declaration)
@@ -13,3 +14,4 @@
   (const_declaration)
 ] (import_declaration) @misplaced)
 (source_file (_) (package_clause) @misplaced)
+(source_file (expression_statement (interpreted_string_literal)) @misplaced)

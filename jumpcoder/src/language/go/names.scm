@@ -30,6 +30,8 @@
 ; Imports.
 (import_spec !name path: (_) @define.any (#set! imported))
 (import_spec name: (package_identifier) @define.any)
+; A line to insert in an import's parentheses.
+(source_file (expression_statement (interpreted_string_literal) @define.any) (#set! imported))
 (import_spec name: (dot) path: (_) @group (#set! hoisted))
 
 ; Functions and types. Parameters are seen in the body; their types are not theirs.

@@ -1,6 +1,7 @@
 //! What Go makes of whole, unfinished and broken programs.
 
 use crate::language::InfillKind::{Control, Function, Import, Statement};
+use crate::language::Language;
 use crate::language::checks;
 use crate::language::go::GO;
 
@@ -104,7 +105,8 @@ fn tells_comments() {
 
 #[test]
 fn classifies_infills() {
-    for import in ["import \"fmt\"\n", "import (\n\t\"fmt\"\n", "import m `math`\n"] {
+    for import in ["import \"fmt\"\n", "import (\n\t\"fmt\"\n", "import m `math`\n", "\t\"fmt\"\n"]
+    {
         checks::check_kind(&GO, import, Import);
     }
     for function in ["func f(x int) int {\n", "func (t *T) m()\n", "func f[T any](x T) { g() }\n"] {
@@ -113,15 +115,9 @@ fn classifies_infills() {
     for control in ["for {\n", "  if x { y() }\n", "} else {\n", "switch {\n", "package main\n"] {
         checks::check_kind(&GO, control, Control);
     }
-    for statement in [
-        "x := f(1)\n",
-        "f(x)\n",
-        "return x\n",
-        "f := func() {\n",
-        "type T struct {\n",
-        "\"fmt\"\n",
-        "",
-    ] {
+    for statement in
+        ["x := f(1)\n", "f(x)\n", "return x\n", "f := func() {\n", "type T struct {\n", ""]
+    {
         checks::check_kind(&GO, statement, Statement);
     }
 }
@@ -168,6 +164,28 @@ fn imports_come_before_all_else() {
     check(0, "func g() {}\n", "");
     check(1, "func g() {}\n", "g");
     check(9, "func g() {}\n", "g");
+}
+
+#[test]
+fn paths_are_imports_in_their_parentheses() {
+    let program = "import (\n\t\"fmt\"\n)\n\nfunc f() {\n\tsort.Ints(x)\n}\n";
+    let check = |position, infill, defined| {
+        checks::check_defined(&GO, program, position, infill, defined);
+    };
+    check(1, "\t\"sort\"\n", "sort");
+    check(2, "\t\"sort\"\n", "sort");
+    check(2, "\t\"strings\"\n", "");
+    check(0, "\t\"sort\"\n", "");
+    check(3, "\t\"sort\"\n", "");
+    check(5, "\t\"sort\"\n", "");
+}
+
+#[test]
+fn sees_which_infills_take_lines() {
+    let takes = |infill| GO.takes_lines(infill);
+    assert!(takes("import (\n\t\"fmt\"\n)\n") && takes("func f() {\n"));
+    assert!(!takes("import \"fmt\"\n") && !takes("f(\n"));
+    checks::check_function(&GO, "import (\n\t\"fmt\"\n)\n", "func f() {\n");
 }
 
 #[test]
