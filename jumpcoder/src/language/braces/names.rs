@@ -6,11 +6,12 @@
 //! |---|---|
 //! | `@scope` | a part of the program that names belong to |
 //! | `@owner` | the class whose members the scope around it holds |
-//! | `@define.S` | a name that is bound, where S is one of [`Spaces`](super::spaces::Spaces) |
+//! | `@define.S` | a name that is bound, where S are some of [`Spaces`](super::spaces::Spaces) |
 //! | `@use.S` | a name that is used |
 //! | `@ignore` | neither: a label, a field after a dot |
 //! | `@from` | in one match with a definition: it is seen after this node, not after its name |
-//! | `@group` | an import of a whole package, by its name |
+//! | `@late` | names that are bound in this node are seen after the `@from` of its match |
+//! | `@group` | an import of a whole package, by its name; of a class, by its `@owner`'s |
 //! | `@prefix` | what may be left out before a name from here on, as in `using namespace` |
 //! | `@base` | a class whose members the scope around it has, too |
 //!
@@ -33,7 +34,7 @@ use std::ops::Range;
 use tree_sitter::{Node, Query, QueryCursor, QueryMatch, StreamingIterator};
 
 use super::rules::Rules;
-use super::scopes::{Scope, ScopeId, Scopes, Use};
+use super::scopes::{Imported, Scope, ScopeId, Scopes, Use};
 use super::spaces::Spaces;
 use crate::language::tree::Grammar;
 use crate::language::{Place, place_of};
@@ -61,6 +62,7 @@ enum Role {
     Use(Spaces),
     Ignore,
     From,
+    Late,
     Group,
     Prefix,
     Base,
@@ -146,6 +148,7 @@ impl NameQuery {
         let program = Scope { is_ordered: self.is_ordered, ..Scope::default() };
         let mut scopes = Scopes::new(program, rules);
         let mut around = vec![(ScopeId::ROOT, usize::MAX)];
+        let mut late = 0..0;
         for found in found {
             while around.last().is_some_and(|(_, end)| *end <= found.range.start) {
                 around.pop();
@@ -157,8 +160,12 @@ impl NameQuery {
                 if let Some(name) = &self.patterns[found.pattern_idx].binds {
                     scopes.bind(opened, name, Spaces::VALUE, 0);
                 }
+            } else if found.role == Role::Late {
+                late = found.range.end..found.from;
             } else {
-                self.fill(&mut scopes, scope, found, source);
+                let is_late = found.range.end <= late.start;
+                let from = if is_late { late.end } else { found.from };
+                self.fill(&mut scopes, scope, found, from, source);
             }
         }
         scopes
@@ -175,7 +182,15 @@ impl NameQuery {
         }
     }
 
-    fn fill<'s>(&self, scopes: &mut Scopes<'s>, scope: ScopeId, found: &Found, source: &'s str) {
+    /// Puts what was found into its scope; a definition is seen from byte `from` on.
+    fn fill<'s>(
+        &self,
+        scopes: &mut Scopes<'s>,
+        scope: ScopeId,
+        found: &Found,
+        from: usize,
+        source: &'s str,
+    ) {
         let properties = &self.patterns[found.pattern_idx];
         let text = &source[found.range.clone()];
         let at = found.range.start;
@@ -184,7 +199,7 @@ impl NameQuery {
             // The parser invents nodes without text where something is missing.
             Role::Define(_) | Role::Use(_) if text.is_empty() => (),
             Role::Define(spaces) => {
-                let from = if properties.is_hoisted { 0 } else { found.from };
+                let from = if properties.is_hoisted { 0 } else { from };
                 let text =
                     if properties.is_imported { scopes.rules().imported_name(text) } else { text };
                 let function = || scopes.function_around(scope);
@@ -200,14 +215,14 @@ impl NameQuery {
                 scopes.add_use(Use { name: text, spaces, place, at, scope: outside });
             }
             Role::Group => {
-                let group = scopes.rules().group(text);
                 let from = if properties.is_hoisted { 0 } else { at };
-                scopes.scope(outside).groups.push((from, group));
+                let names = scopes.rules().group(text);
+                scopes.scope(outside).groups.push(Imported { from, path: text, names });
             }
             Role::Prefix => scopes.scope(outside).prefixes.push((at, text)),
             Role::Base => scopes.scope(outside).bases.push(text),
             Role::Owner => scopes.own(text, outside),
-            Role::Scope | Role::Ignore | Role::From => (),
+            Role::Scope | Role::Ignore | Role::From | Role::Late => (),
         }
     }
 
@@ -295,8 +310,12 @@ impl Found {
 
 impl Role {
     fn by_name(name: &str) -> Self {
-        let spaces =
-            |name| Spaces::by_name(name).unwrap_or_else(|| panic!("names.scm: no space {name}"));
+        let spaces = |names: &str| {
+            let space = |name| {
+                Spaces::by_name(name).unwrap_or_else(|| panic!("names.scm: no space {name}"))
+            };
+            names.split('.').map(space).fold(Spaces::default(), Spaces::and)
+        };
         match name.split_once('.') {
             Some(("define", name)) => Self::Define(spaces(name)),
             Some(("use", name)) => Self::Use(spaces(name)),
@@ -304,6 +323,7 @@ impl Role {
             None if name == "owner" => Self::Owner,
             None if name == "ignore" => Self::Ignore,
             None if name == "from" => Self::From,
+            None if name == "late" => Self::Late,
             None if name == "group" => Self::Group,
             None if name == "prefix" => Self::Prefix,
             None if name == "base" => Self::Base,

@@ -19,6 +19,8 @@ pub(super) struct Text {
     language: &'static BraceLanguage,
     pub layout: Layout,
     /// The text with everything closed.
+    closed: String,
+    /// What the parser was given: as long, with the same lines.
     pub repaired: String,
     pub tree: Tree,
 }
@@ -26,18 +28,20 @@ pub(super) struct Text {
 impl Text {
     pub(super) fn of(language: &'static BraceLanguage, source: &str) -> Self {
         let layout = Layout::of(source, &language.lexis);
-        let repaired = layout.repaired(source);
+        let closed = layout.repaired(source);
+        let repaired = language.rules.parsed(&closed);
         let tree = language.grammar().parse(&repaired);
-        Self { language, layout, repaired, tree }
+        Self { language, layout, closed, repaired, tree }
     }
 
     /// A text that is like this one.
     fn edited(&self, source: &str) -> Self {
         let Self { language, .. } = *self;
         let layout = Layout::of(source, &language.lexis);
-        let repaired = layout.repaired(source);
+        let closed = layout.repaired(source);
+        let repaired = language.rules.parsed(&closed);
         let tree = language.grammar().parse_edited(&repaired, &self.repaired, &self.tree);
-        Self { language, layout, repaired, tree }
+        Self { language, layout, closed, repaired, tree }
     }
 
     /// What there is of names.
@@ -183,7 +187,7 @@ impl Reading for BraceReading {
     }
 
     fn closed_text(&self) -> &str {
-        &self.text.repaired
+        &self.text.closed
     }
 
     fn outline(&self) -> Outline {

@@ -20,6 +20,17 @@ pub trait Rules: Send + Sync {
     /// could be any.
     fn members(&self, base: &str) -> Option<&'static Group>;
 
+    /// What the parser is given in place of a text: as long, with the same lines, and such that it
+    /// shows names where the grammar sees none.
+    fn parsed(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    /// Does an import of the whole of `path` show all that is around its scope, too?
+    fn is_around(&self, _path: &str) -> bool {
+        false
+    }
+
     /// The name that an import of `path` binds, where the program doesn't say it by itself.
     fn imported_name<'s>(&self, path: &'s str) -> &'s str {
         path

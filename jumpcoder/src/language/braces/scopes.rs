@@ -29,10 +29,20 @@ pub(super) struct Scope<'s> {
     pub hides: Spaces,
     /// The classes whose members it has, too.
     pub bases: Vec<&'s str>,
-    /// Names that are there from a byte on, imported as a group; `None` could be any name.
-    pub groups: Vec<(usize, Option<&'static Group>)>,
+    /// Names that are imported together.
+    pub groups: Vec<Imported<'s>>,
     /// From a byte on, what may be left out before a name.
     pub prefixes: Vec<(usize, &'s str)>,
+}
+
+/// All names of a package, a module, a class.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Imported<'s> {
+    /// The byte from which on they are seen.
+    pub from: usize,
+    pub path: &'s str,
+    /// The names, unless `path` is of the program itself; `None` could be any name.
+    pub names: Option<&'static Group>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +133,7 @@ impl<'s> Scopes<'s> {
     pub(super) fn introduces(&self, name: &str, spaces: Spaces) -> bool {
         let scope = &self.nested[ScopeId::ROOT.0];
         let is_known = |name: &str| {
-            let mut groups = scope.groups.iter().filter_map(|(_, group)| *group);
+            let mut groups = scope.groups.iter().filter_map(|group| group.names);
             groups.any(|group| group.contains(name))
         };
         let is_prefixed = |(_, prefix): &(usize, &str)| self.rules.has_member(prefix, name);
@@ -145,7 +155,10 @@ impl<'s> Scopes<'s> {
             {
                 return true;
             }
-            spaces = spaces.without(self.nested[scope_id.0].hides);
+            let scope = &self.nested[scope_id.0];
+            if !scope.groups.iter().any(|group| self.rules.is_around(group.path)) {
+                spaces = spaces.without(scope.hides);
+            }
             if spaces.is_empty() {
                 return false;
             }
@@ -156,12 +169,20 @@ impl<'s> Scopes<'s> {
     /// Is `name` bound or imported in this very scope?
     fn is_brought_by(&self, scope_id: ScopeId, name: &str, spaces: Spaces, at: usize) -> bool {
         let scope = &self.nested[scope_id.0];
-        let is_grouped = |(from, group): &(usize, Option<&'static Group>)| {
-            *from <= at && group.is_none_or(|group| group.contains(name))
-        };
+        let is_grouped =
+            |group: &Imported| group.from <= at && self.is_in_group(group, name, spaces);
         self.is_bound_in(scope_id, name, spaces, at)
             || scope.groups.iter().any(is_grouped)
             || self.is_prefixed(scope, name, at, scope_id)
+    }
+
+    fn is_in_group(&self, group: &Imported, name: &str, spaces: Spaces) -> bool {
+        match self.members.get(group.path) {
+            Some(scopes) => {
+                scopes.iter().any(|&scope| self.is_bound_in(scope, name, spaces, usize::MAX))
+            }
+            None => group.names.is_none_or(|names| names.contains(name)),
+        }
     }
 
     fn is_bound_in(&self, scope: ScopeId, name: &str, spaces: Spaces, at: usize) -> bool {
@@ -218,8 +239,9 @@ impl<'s> Scopes<'s> {
             let whole = format!("{prefix}{name}");
             // What a prefix stands for is looked for without prefixes, so this ends.
             self.around(scope_id).any(|scope| {
-                let mut groups = self.nested[scope.0].groups.iter().filter(|(from, _)| *from <= at);
-                groups.any(|(_, group)| group.is_none_or(|group| group.contains(whole.as_str())))
+                let mut groups =
+                    self.nested[scope.0].groups.iter().filter(|group| group.from <= at);
+                groups.any(|group| group.names.is_none_or(|names| names.contains(whole.as_str())))
             })
         })
     }
