@@ -18,16 +18,18 @@ mod insertion;
 pub mod java;
 pub mod javascript;
 pub mod python;
+pub mod rust;
 mod tree;
 pub mod typescript;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 6] = [
+static LANGUAGES: [&dyn Language; 7] = [
     &python::Python,
     &java::JAVA,
     &csharp::CSHARP,
     &go::GO,
     &javascript::JAVASCRIPT,
+    &rust::RUST,
     &typescript::TYPESCRIPT,
 ];
 
