@@ -29,7 +29,9 @@ pub struct Literal {
 impl Lexis {
     /// The comment that `text` begins with, if it does.
     pub fn comment(&self, text: &str) -> Option<Literal> {
-        if self.line_comments.iter().any(|opener| text.starts_with(opener)) {
+        let is_comment = self.line_comments.iter().any(|opener| text.starts_with(opener));
+        // So begin attributes, also where a hash alone begins a comment.
+        if is_comment && !text.starts_with("#[") {
             let len = text.find('\n').unwrap_or(text.len());
             return Some(Literal { len, missing: None });
         }
@@ -79,6 +81,28 @@ impl Literal {
         Some(Self { len, missing: Some(format!("{escaped}{quote}")) })
     }
 
+    /// The literal between two `quote`s, in which `opener`, a bracket and maybe a sign, begins code
+    /// that goes to the closing bracket and may have brackets and literals in it.
+    pub fn interpolated(text: &str, quote: char, opener: &str, lexis: &Lexis) -> Option<Self> {
+        let inside = text.strip_prefix(quote)?;
+        let mut scan = Interpolation { text, at: text.len() - inside.len(), closers: vec![quote] };
+        let mut unclosed = String::new();
+        while !scan.closers.is_empty() && scan.at < text.len() {
+            if scan.closers.last() == Some(&quote) {
+                scan.step_outside(quote, opener);
+            } else {
+                unclosed = scan.step_inside(lexis);
+            }
+        }
+        if scan.closers.last() == Some(&quote) && text.ends_with('\\') {
+            // A backslash would escape the quote that is added.
+            unclosed.push('\n');
+        }
+        let closers: String = scan.closers.iter().rev().collect();
+        let missing = (!closers.is_empty()).then(|| unclosed + &closers);
+        Some(Self { len: scan.at, missing })
+    }
+
     /// The literal that `open` begins and `close` ends, without escapes.
     pub fn raw(text: &str, open: &str, close: &str) -> Option<Self> {
         let inside = text.strip_prefix(open)?;
@@ -86,6 +110,51 @@ impl Literal {
             Some(end) => Self { len: open.len() + end + close.len(), missing: None },
             None => Self { len: text.len(), missing: Some(close.to_owned()) },
         })
+    }
+}
+
+/// Goes over a literal with code in it.
+struct Interpolation<'s> {
+    text: &'s str,
+    at: usize,
+    /// What closes the literal, the code in it, and what is open in that.
+    closers: Vec<char>,
+}
+
+impl Interpolation<'_> {
+    /// Goes over a part of the literal's own text.
+    fn step_outside(&mut self, quote: char, opener: &str) {
+        let rest = &self.text[self.at..];
+        if rest.starts_with(opener) {
+            self.closers.push('}');
+            self.at += opener.len();
+        } else if rest.starts_with(quote) {
+            self.closers.pop();
+            self.at += quote.len_utf8();
+        } else {
+            let escaped = rest.strip_prefix('\\');
+            self.at += escaped.map_or(first_len(rest), |rest| 1 + first_len(rest));
+        }
+    }
+
+    /// Goes over a part of the code: what that part lacks, if the text ends in it.
+    fn step_inside(&mut self, lexis: &Lexis) -> String {
+        let (before, rest) = self.text.split_at(self.at);
+        if let Some(part) = lexis.comment(rest).or_else(|| (lexis.literal)(rest, before)) {
+            self.at += part.len;
+            // A comment that goes to the end of the line ends there.
+            return part.missing.unwrap_or_else(|| "\n".to_owned());
+        }
+        let first = rest.chars().next().expect("there is a rest");
+        match first {
+            '{' => self.closers.push('}'),
+            '(' => self.closers.push(')'),
+            '[' => self.closers.push(']'),
+            _ if self.closers.last() == Some(&first) => drop(self.closers.pop()),
+            _ => (),
+        }
+        self.at += first.len_utf8();
+        String::new()
     }
 }
 

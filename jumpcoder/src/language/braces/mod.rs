@@ -103,7 +103,8 @@ impl Language for BraceLanguage {
     fn classify(&'static self, infill: &str) -> InfillKind {
         let code = infill.trim_start();
         let word_len = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
-        if self.control.contains(&&code[..word_len]) || code.starts_with('}') {
+        let is_odd = code.starts_with('}') || code.starts_with("<?");
+        if self.control.contains(&&code[..word_len]) || is_odd {
             return InfillKind::Control;
         }
         let kind = self.kind_of(infill);

@@ -8,23 +8,27 @@
 //! | `@owner` | the class whose members the scope around it holds |
 //! | `@define.S` | a name that is bound, where S are some of [`Spaces`](super::spaces::Spaces) |
 //! | `@use.S` | a name that is used |
+//! | `@capture.S` | both: used outside of the scope, and bound in it |
 //! | `@ignore` | neither: a label, a field after a dot |
 //! | `@from` | in one match with a definition: it is seen after this node, not after its name |
 //! | `@late` | names that are bound in this node are seen after the `@from` of its match |
 //! | `@group` | an import of a whole package, by its name; of a class, by its `@owner`'s |
 //! | `@prefix` | what may be left out before a name from here on, as in `using namespace` |
+//! | `@any.S` | from here on, any name could be there, as after the text of another file |
+//! | `@closed.S` | from it follows that there are no such names but those the program defines |
 //! | `@base` | a class whose members the scope around it has, too |
 //!
 //! and properties of a pattern (`#set!`): of a scope `ordered` (names are seen after their binding
 //! only), `function` (it is what `var` binds in), `hides S...` (names around it that it doesn't
-//! see), `binds NAME` (a value that is there without being written); of a definition `outside` (it belongs to the scope around the innermost one), `hoisted` (it
-//! is seen in the whole of its scope), `in-function` (it belongs to the innermost function),
+//! see), `binds NAME` (a value that is there without being written); of a definition `outside` (it
+//! belongs to the scope around the innermost one), `hoisted` (it is seen in the whole of its scope),
+//! `in-function` (it belongs to the innermost function), `global` (it belongs to the program),
 //! `imported` (its name is what [`Rules::imported_name`] says of the text), `without S` (it is known
 //! without this at its end, too).
 //!
 //! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file
-//! decides: the general ones come first.
+//! decides: the general ones come first. Names that begin with `_` are for predicates.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -60,7 +64,11 @@ enum Role {
     Owner,
     Define(Spaces),
     Use(Spaces),
+    Capture(Spaces),
+    Any(Spaces),
+    Closed(Spaces),
     Ignore,
+    Aside,
     From,
     Late,
     Group,
@@ -76,6 +84,7 @@ struct Properties {
     is_outside: bool,
     is_hoisted: bool,
     is_in_function: bool,
+    is_global: bool,
     is_imported: bool,
     binds: Option<Box<str>>,
     without: Option<Box<str>>,
@@ -197,13 +206,16 @@ impl NameQuery {
         let outside = if properties.is_outside { scopes.parent(scope) } else { scope };
         match found.role {
             // The parser invents nodes without text where something is missing.
-            Role::Define(_) | Role::Use(_) if text.is_empty() => (),
+            Role::Define(_) | Role::Use(_) | Role::Capture(_) if text.is_empty() => (),
             Role::Define(spaces) => {
                 let from = if properties.is_hoisted { 0 } else { from };
                 let text =
                     if properties.is_imported { scopes.rules().imported_name(text) } else { text };
-                let function = || scopes.function_around(scope);
-                let scope = if properties.is_in_function { function() } else { outside };
+                let scope = match properties {
+                    Properties { is_in_function: true, .. } => scopes.function_around(scope),
+                    Properties { is_global: true, .. } => ScopeId::ROOT,
+                    _ => outside,
+                };
                 scopes.bind(scope, text, spaces, from);
                 let end = properties.without.as_deref();
                 if let Some(short) = end.and_then(|end| text.strip_suffix(end)) {
@@ -214,6 +226,13 @@ impl NameQuery {
                 let place = found.place;
                 scopes.add_use(Use { name: text, spaces, place, at, scope: outside });
             }
+            Role::Capture(spaces) => {
+                scopes.bind(scope, text, spaces, 0);
+                let around = scopes.parent(scope);
+                scopes.add_use(Use { name: text, spaces, place: found.place, at, scope: around });
+            }
+            Role::Any(spaces) => scopes.scope(scope).any.push((at, spaces)),
+            Role::Closed(spaces) => scopes.close(spaces),
             Role::Group => {
                 let from = if properties.is_hoisted { 0 } else { at };
                 let names = scopes.rules().group(text);
@@ -222,7 +241,7 @@ impl NameQuery {
             Role::Prefix => scopes.scope(outside).prefixes.push((at, text)),
             Role::Base => scopes.scope(outside).bases.push(text),
             Role::Owner => scopes.own(text, outside),
-            Role::Scope | Role::Ignore | Role::From | Role::Late => (),
+            Role::Scope | Role::Ignore | Role::Aside | Role::From | Role::Late => (),
         }
     }
 
@@ -289,12 +308,15 @@ fn sorted(mut found: Vec<Found>) -> Vec<Found> {
 impl Found {
     /// Does it say what a name elsewhere means: an import, a base, a class's name?
     pub(super) fn is_for_others(&self) -> bool {
-        matches!(self.role, Role::Group | Role::Prefix | Role::Base | Role::Owner)
+        matches!(
+            self.role,
+            Role::Group | Role::Prefix | Role::Base | Role::Owner | Role::Any(_) | Role::Closed(_)
+        )
     }
 
     /// Is it a use of a name?
     pub(super) fn is_use(&self) -> bool {
-        matches!(self.role, Role::Use(_))
+        matches!(self.role, Role::Use(_) | Role::Capture(_))
     }
 
     /// The same after an insertion.
@@ -319,9 +341,13 @@ impl Role {
         match name.split_once('.') {
             Some(("define", name)) => Self::Define(spaces(name)),
             Some(("use", name)) => Self::Use(spaces(name)),
+            Some(("capture", name)) => Self::Capture(spaces(name)),
+            Some(("any", name)) => Self::Any(spaces(name)),
+            Some(("closed", name)) => Self::Closed(spaces(name)),
             None if name == "scope" => Self::Scope,
             None if name == "owner" => Self::Owner,
             None if name == "ignore" => Self::Ignore,
+            None if name.starts_with('_') => Self::Aside,
             None if name == "from" => Self::From,
             None if name == "late" => Self::Late,
             None if name == "group" => Self::Group,
@@ -333,7 +359,7 @@ impl Role {
 
     /// Does it say what a name is?
     fn is_of_name(self) -> bool {
-        matches!(self, Self::Define(_) | Self::Use(_) | Self::Ignore)
+        matches!(self, Self::Define(_) | Self::Use(_) | Self::Capture(_) | Self::Ignore)
     }
 }
 
@@ -347,6 +373,7 @@ impl Properties {
                 "outside" => properties.is_outside = true,
                 "hoisted" => properties.is_hoisted = true,
                 "in-function" => properties.is_in_function = true,
+                "global" => properties.is_global = true,
                 "imported" => properties.is_imported = true,
                 "binds" => properties.binds.clone_from(&property.value),
                 "without" => properties.without.clone_from(&property.value),

@@ -1,5 +1,6 @@
 //! The little of a language that neither its grammar nor its queries say.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::spaces::Spaces;
@@ -29,6 +30,11 @@ pub trait Rules: Send + Sync {
     /// Does an import of the whole of `path` show all that is around its scope, too?
     fn is_around(&self, _path: &str) -> bool {
         false
+    }
+
+    /// The form in which a name is looked up, also in the tables, where names that differ may be one.
+    fn normal<'n>(&self, name: &'n str, _spaces: Spaces) -> Cow<'n, str> {
+        Cow::Borrowed(name)
     }
 
     /// The name that an import of `path` binds, where the program doesn't say it by itself.

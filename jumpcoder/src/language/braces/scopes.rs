@@ -3,6 +3,7 @@
 //! This half of name analysis knows nothing of syntax: [`super::names`] fills the scopes from what
 //! a language's query finds.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::rules::{Group, Rules};
@@ -31,6 +32,8 @@ pub(super) struct Scope<'s> {
     pub bases: Vec<&'s str>,
     /// Names that are imported together.
     pub groups: Vec<Imported<'s>>,
+    /// From a byte on, the kinds of names of which any could be there.
+    pub any: Vec<(usize, Spaces)>,
     /// From a byte on, what may be left out before a name.
     pub prefixes: Vec<(usize, &'s str)>,
 }
@@ -67,10 +70,12 @@ pub(super) struct Use<'s> {
 /// A program's scopes with what they bind and use.
 pub(super) struct Scopes<'s> {
     nested: Vec<Scope<'s>>,
-    bindings: HashMap<(ScopeId, &'s str), Vec<Binding>>,
+    bindings: HashMap<(ScopeId, Cow<'s, str>), Vec<Binding>>,
     /// The scopes of classes.
     members: HashMap<&'s str, Vec<ScopeId>>,
     uses: Vec<Use<'s>>,
+    /// The kinds of names of which there are none but the program's.
+    closed: Spaces,
     rules: &'static dyn Rules,
 }
 
@@ -78,7 +83,8 @@ impl<'s> Scopes<'s> {
     /// The root, in which nothing is bound.
     pub(super) fn new(root: Scope<'s>, rules: &'static dyn Rules) -> Self {
         let (bindings, members) = (HashMap::new(), HashMap::new());
-        Self { nested: vec![root], bindings, members, uses: Vec::new(), rules }
+        let closed = Spaces::default();
+        Self { nested: vec![root], bindings, members, uses: Vec::new(), closed, rules }
     }
 
     pub(super) fn rules(&self) -> &'static dyn Rules {
@@ -112,7 +118,13 @@ impl<'s> Scopes<'s> {
     /// Binds a name, seen from byte `from` on if the scope is ordered.
     pub(super) fn bind(&mut self, scope: ScopeId, name: &'s str, spaces: Spaces, from: usize) {
         let from = if self.nested[scope.0].is_ordered { from } else { 0 };
+        let name = self.rules.normal(name, spaces);
         self.bindings.entry((scope, name)).or_default().push(Binding { spaces, from });
+    }
+
+    /// Says that names of these kinds aren't there without being defined or imported.
+    pub(super) fn close(&mut self, spaces: Spaces) {
+        self.closed = self.closed.and(spaces);
     }
 
     /// Says that `scope` holds the members of the class `name`.
@@ -144,7 +156,9 @@ impl<'s> Scopes<'s> {
 
     fn is_bound(&self, name_use: &Use) -> bool {
         let Use { name, spaces, at, scope, .. } = *name_use;
-        self.rules.is_builtin(name, spaces) || self.is_visible(name, spaces, at, scope)
+        let normal = self.rules.normal(name, spaces);
+        self.rules.is_builtin(&normal, spaces.without(self.closed))
+            || self.is_visible(name, spaces, at, scope)
     }
 
     /// Can `name` be seen at byte `at` of `scope`?
@@ -173,6 +187,7 @@ impl<'s> Scopes<'s> {
             |group: &Imported| group.from <= at && self.is_in_group(group, name, spaces);
         self.is_bound_in(scope_id, name, spaces, at)
             || scope.groups.iter().any(is_grouped)
+            || scope.any.iter().any(|(from, any)| *from <= at && any.meets(spaces))
             || self.is_prefixed(scope, name, at, scope_id)
     }
 
@@ -186,6 +201,7 @@ impl<'s> Scopes<'s> {
     }
 
     fn is_bound_in(&self, scope: ScopeId, name: &str, spaces: Spaces, at: usize) -> bool {
+        let name = self.rules.normal(name, spaces);
         let bindings = self.bindings.get(&(scope, name)).into_iter().flatten();
         bindings.into_iter().any(|bound| bound.from <= at && bound.spaces.meets(spaces))
     }

@@ -13,8 +13,10 @@ impl Spaces {
     pub const FUNCTION: Self = Self(4);
     /// Macros.
     pub const MACRO: Self = Self(8);
+    /// Constants, where they are apart from values.
+    pub const CONSTANT: Self = Self(16);
     /// All of them.
-    pub const ANY: Self = Self(15);
+    pub const ANY: Self = Self(31);
 
     /// The set that queries call so.
     pub fn by_name(name: &str) -> Option<Self> {
@@ -23,6 +25,7 @@ impl Spaces {
             "type" => Self::TYPE,
             "function" => Self::FUNCTION,
             "macro" => Self::MACRO,
+            "constant" => Self::CONSTANT,
             "any" => Self::ANY,
             _ => return None,
         })

@@ -14,69 +14,7 @@ pub(in crate::language) const LEXIS: Lexis = Lexis {
 fn literal(text: &str, before: &str) -> Option<Literal> {
     Literal::quoted(text, "\"", false)
         .or_else(|| Literal::quoted(text, "'", false))
-        .or_else(|| template(text))
-        .or_else(|| regular_expression(text, before))
-}
-
-/// A template, as a whole.
-fn template(text: &str) -> Option<Literal> {
-    if !text.starts_with('`') {
-        return None;
-    }
-    // What closes that which is open: the template, then code in it, brackets or templates in that.
-    let mut closers = vec!['`'];
-    let mut at = 1;
-    let mut unclosed = String::new();
-    while let (Some(&closer), Some(first)) = (closers.last(), text[at..].chars().next()) {
-        let rest = &text[at..];
-        if closer == '`' {
-            at += template_step(rest, &mut closers);
-        } else if let Some(part) = LEXIS.comment(rest).or_else(|| simple_literal(rest, &text[..at]))
-        {
-            at += part.len;
-            if at == text.len() {
-                // A comment that goes to the end of the line ends there.
-                unclosed = part.missing.unwrap_or_else(|| "\n".to_owned());
-            }
-        } else {
-            match first {
-                '{' => closers.push('}'),
-                '(' => closers.push(')'),
-                '[' => closers.push(']'),
-                '`' => closers.push('`'),
-                _ if first == closer => drop(closers.pop()),
-                _ => (),
-            }
-            at += first.len_utf8();
-        }
-    }
-    let is_escaped = text.ends_with('\\') && at >= text.len();
-    let missing = (!closers.is_empty()).then(|| {
-        let closers: String = closers.iter().rev().collect();
-        let escaped = if is_escaped { "\n" } else { "" };
-        format!("{unclosed}{escaped}{closers}")
-    });
-    Some(Literal { len: at.min(text.len()), missing })
-}
-
-/// Goes over one character of a template's own text, or over what begins code in it.
-fn template_step(rest: &str, closers: &mut Vec<char>) -> usize {
-    let first_len = |text: &str| text.chars().next().map_or(0, char::len_utf8);
-    if rest.starts_with("${") {
-        closers.push('}');
-        return 2;
-    }
-    if rest.starts_with('`') {
-        closers.pop();
-        return 1;
-    }
-    rest.strip_prefix('\\').map_or(first_len(rest), |escaped| 1 + first_len(escaped))
-}
-
-/// A literal that holds no code.
-fn simple_literal(text: &str, before: &str) -> Option<Literal> {
-    Literal::quoted(text, "\"", false)
-        .or_else(|| Literal::quoted(text, "'", false))
+        .or_else(|| Literal::interpolated(text, '`', "${", &LEXIS))
         .or_else(|| regular_expression(text, before))
 }
 

@@ -183,7 +183,7 @@ fn survives() {
         &JAVASCRIPT,
         "import a, { b as c } from 'd';\nexport class E extends F { static #g = /[/]\\/h/i; \
          get j() { return `k${l ? `m${n}` : 'o'}\\``; } }\nfor (const [p, { q = 1, ...r }] of s) { \
-         t: while (1) continue t; }\nasync function* u(v) { await (yield* v?.w(...x)); } // é\nconst y = \
-         <z a={b}/>;\n",
+         t: while (1) continue t; }\nasync function* u(v) { await (yield* v?.w(...x)); } // é\n\
+         const y = <z a={b}/>;\n",
     );
 }
