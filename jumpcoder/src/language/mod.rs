@@ -17,18 +17,20 @@ pub mod go;
 mod insertion;
 pub mod java;
 pub mod javascript;
+pub mod php;
 pub mod python;
 pub mod rust;
 mod tree;
 pub mod typescript;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 7] = [
+static LANGUAGES: [&dyn Language; 8] = [
     &python::Python,
     &java::JAVA,
     &csharp::CSHARP,
     &go::GO,
     &javascript::JAVASCRIPT,
+    &php::PHP,
     &rust::RUST,
     &typescript::TYPESCRIPT,
 ];
@@ -58,6 +60,7 @@ pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
         "java" => by_name("java", false),
         "cs" => by_name("cs", false),
         "js" | "mjs" | "cjs" | "jsx" => by_name("js", false),
+        "php" => by_name("php", false),
         "ts" | "mts" | "cts" => by_name("ts", false),
         _ => None,
     }
