@@ -5,6 +5,7 @@
 
 mod layout;
 mod names;
+mod openings;
 mod outline;
 mod reference;
 mod reference_names;
@@ -22,6 +23,7 @@ use super::insertion::{inserted, outside};
 use super::tree::Grammar;
 use super::{InfillKind, Language, Outline, Place, Reading, Undefined};
 use layout::Layout;
+use openings::Openings;
 pub use reference::ReferencePython;
 use scopes::Scopes;
 
@@ -65,6 +67,7 @@ struct PythonReading {
     repaired: String,
     tree: Tree,
     undefined: Vec<Undefined>,
+    openings: Openings,
 }
 
 impl PythonReading {
@@ -73,18 +76,23 @@ impl PythonReading {
         let layout = Layout::of(&source);
         let repaired = layout.repaired(&source).into_owned();
         let tree = GRAMMAR.parse(&repaired);
-        let undefined = undefined(&names::read(&repaired, tree.root_node()));
-        Self { lines, layout, repaired, tree, undefined }
+        let scopes = names::read(&repaired, tree.root_node());
+        let (undefined, openings) = (undefined(&scopes), Openings::of(&scopes));
+        drop(scopes);
+        Self { lines, layout, repaired, tree, undefined, openings }
     }
 
     /// The undefined names of this program with an insertion, their places as if it weren't there.
-    fn undefined_with(&self, position: usize, infill: &[&str]) -> BTreeSet<Undefined> {
-        let combined = inserted(&self.lines, position, infill);
-        let layout = Layout::of(&combined);
-        let repaired = layout.repaired(&combined);
+    fn undefined_with(
+        &self,
+        with_infill: &str,
+        position: usize,
+        num_rows: usize,
+    ) -> BTreeSet<Undefined> {
+        let repaired = Layout::of(with_infill).repaired(with_infill).into_owned();
         let tree = GRAMMAR.parse_edited(&repaired, &self.repaired, &self.tree);
         let undefined = undefined(&names::read(&repaired, tree.root_node()));
-        outside(undefined, position, infill.len())
+        outside(undefined, position, num_rows)
     }
 }
 
@@ -100,17 +108,27 @@ impl Reading for PythonReading {
     fn defined_by(&self, position: usize, infill: &[&str]) -> BTreeSet<String> {
         let infill_text = infill.concat();
         let infill_tree = GRAMMAR.parse(&infill_text);
-        let scopes = names::read(&infill_text, infill_tree.root_node());
-        let introduced: BTreeSet<&str> = scopes.module_names().collect();
-        let is_introduced = |missing: &&Undefined| introduced.contains(missing.name.as_str());
-        let missing: Vec<&Undefined> = self.undefined.iter().filter(is_introduced).collect();
-        let lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
-        if missing.is_empty() || !statement::fits(&lines, position, infill) {
+        let brought = names::read(&infill_text, infill_tree.root_node());
+        let introduced: BTreeSet<&str> = brought.module_names().collect();
+        let mut missing: Vec<usize> = (0..self.undefined.len()).collect();
+        missing.retain(|&idx| introduced.contains(&*self.undefined[idx].name));
+        if missing.is_empty() {
             return BTreeSet::new();
         }
-        let still_missing = self.undefined_with(position, infill);
-        let defined = missing.into_iter().filter(|missing| !still_missing.contains(missing));
-        defined.map(|defined| defined.name.clone()).collect()
+        let with_infill = inserted(&self.lines, position, infill);
+        let Some(fit) = statement::fit(&self.layout, &with_infill, position, infill.len()) else {
+            return BTreeSet::new();
+        };
+        let scope_at = || self.openings.scope_at(&self.lines, &self.layout, position, fit.indent);
+        let is_plain = fit.is_one_block && brought.declarations().next().is_none();
+        if let Some(scope) = is_plain.then(scope_at).flatten() {
+            let name = |idx: usize| &self.undefined[idx].name;
+            missing.retain(|&idx| self.openings.see(idx, name(idx), scope, position));
+        } else {
+            let still_missing = self.undefined_with(&with_infill, position, infill.len());
+            missing.retain(|&idx| !still_missing.contains(&self.undefined[idx]));
+        }
+        missing.into_iter().map(|idx| self.undefined[idx].name.clone()).collect()
     }
 
     fn closed_text(&self) -> &str {

@@ -4,6 +4,13 @@
 //! A walk by hand rather than queries: what a name means depends on the way down to it (which part
 //! of a function runs in which scope, what is an annotation), and a pattern does not see that.
 
+mod annotations;
+mod definitions;
+mod exceptions;
+mod fragments;
+
+use std::collections::{HashMap, HashSet};
+
 use tree_sitter::Node;
 
 use super::scopes::{ScopeId, ScopeKind, Scopes, Use};
@@ -18,10 +25,15 @@ pub(super) fn read<'s>(source: &'s str, root: Node) -> Scopes<'s> {
         scope: ScopeId::MODULE,
         depth: 0,
         num_deferring: 0,
+        num_branches: 0,
+        is_protected: false,
         is_annotation: false,
         has_lazy_annotations: false,
+        typing_members: HashMap::new(),
+        typing_modules: HashSet::new(),
     };
     reader.read(root);
+    scopes.finish();
     scopes
 }
 
@@ -34,10 +46,18 @@ struct Reader<'a, 's> {
     depth: usize,
     /// How many of the nodes around are evaluated only later, whatever their scope.
     num_deferring: usize,
+    /// How many of the statements around, within the function, may be passed by.
+    num_branches: usize,
+    /// Does a handler of `NameError` stand around?
+    is_protected: bool,
     /// Are strings here names to come, as in `x: "Tree"`?
     is_annotation: bool,
     /// Does the module import `annotations` from the future?
     has_lazy_annotations: bool,
+    /// The names that members of `typing` were imported by, with the members' own.
+    typing_members: HashMap<&'s str, &'s str>,
+    /// The names that `typing` itself was imported by.
+    typing_modules: HashSet<&'s str>,
 }
 
 impl<'s> Reader<'_, 's> {
@@ -73,7 +93,18 @@ impl<'s> Reader<'_, 's> {
             "type_alias_statement" => self.type_alias(node),
             "string" if self.is_annotation => self.string_annotation(node),
             "subscript" | "generic_type" if self.is_annotation => self.generic_annotation(node),
-            "call" => self.without_annotation(|reader| reader.read_all(&children(node))),
+            "subscript" if self.is_typing_generic(node) => {
+                self.as_annotation(|reader| reader.generic_annotation(node));
+            }
+            "call" => self.without_annotation(|reader| reader.call(node)),
+            "try_statement" => self.try_statement(node),
+            "except_clause" | "except_group_clause" => self.handler(node),
+            "if_statement" | "while_statement" | "match_statement" => {
+                self.num_branches += 1;
+                self.read_all(&children(node));
+                self.num_branches -= 1;
+            }
+            "delete_statement" => self.delete_all(&children(node)),
             "ERROR" => self.fragments(node),
             _ => self.read_all(&children(node)),
         }
@@ -101,7 +132,7 @@ impl<'s> Reader<'_, 's> {
     fn add_use(&mut self, node: Node) {
         let name = tree::text(node, self.source);
         // The parser invents nodes without text where something is missing.
-        if !name.is_empty() {
+        if !name.is_empty() && !self.is_protected {
             self.scopes.add_use(Use {
                 name,
                 place: node.start_position(),
@@ -156,6 +187,15 @@ impl<'s> Reader<'_, 's> {
         self.within(scope, walk);
     }
 
+    /// Walks with a function around, which runs at another time than what is around it.
+    fn within_function(&mut self, walk: impl FnOnce(&mut Self)) {
+        let num_branches = std::mem::take(&mut self.num_branches);
+        let is_protected = std::mem::take(&mut self.is_protected);
+        self.within_new(ScopeKind::Function, walk);
+        self.num_branches = num_branches;
+        self.is_protected = is_protected;
+    }
+
     /// Walks over what is evaluated only later.
     fn deferring(&mut self, walk: impl FnOnce(&mut Self)) {
         self.num_deferring += 1;
@@ -167,7 +207,11 @@ impl<'s> Reader<'_, 's> {
     /// name is declared, not bound.
     fn assignment(&mut self, node: Node) {
         self.annotation_of(node, "type");
-        self.read_role(node, "right");
+        if self.is_type_alias(node) {
+            self.as_annotation(|reader| reader.read_role(node, "right"));
+        } else {
+            self.read_role(node, "right");
+        }
         let Some(left) = node.child_by_field_name("left") else { return };
         let is_bound = node.child_by_field_name("right").is_some();
         if is_bound || left.kind() != "identifier" {
@@ -201,65 +245,29 @@ impl<'s> Reader<'_, 's> {
         self.read_errors(node);
     }
 
-    /// A function: its name belongs to where it stands, and so does what runs with the definition.
-    fn function(&mut self, node: Node) {
-        if let Some(name) = node.child_by_field_name("name") {
-            self.bind_name(name, node.end_byte());
+    fn delete_all(&mut self, targets: &[Node]) {
+        for &target in targets {
+            self.delete(target);
         }
-        let parameters = node.child_by_field_name("parameters").map(children).unwrap_or_default();
-        for &parameter in &parameters {
-            self.read_role(parameter, "value");
-        }
-        self.with_type_parameters(node, |reader| {
-            for &parameter in &parameters {
-                reader.annotation_of(parameter, "type");
+    }
+
+    /// A target of `del`. What is deleted only in one branch is still there in the others.
+    fn delete(&mut self, target: Node) {
+        match target.kind() {
+            "expression_list" | "tuple" | "list" | "parenthesized_expression" => {
+                self.delete_all(&children(target));
             }
-            reader.annotation_of(node, "return_type");
-            reader.within_new(ScopeKind::Function, |reader| {
-                reader.bind_parameters(&parameters);
-                reader.read_role(node, "body");
-                reader.read_errors(node);
-            });
-        });
-    }
-
-    fn lambda(&mut self, node: Node) {
-        let parameters = node.child_by_field_name("parameters").map(children).unwrap_or_default();
-        for &parameter in &parameters {
-            self.read_role(parameter, "value");
+            _ => self.read(target),
         }
-        self.within_new(ScopeKind::Function, |reader| {
-            reader.bind_parameters(&parameters);
-            reader.read_role(node, "body");
-        });
-    }
-
-    fn bind_parameters(&mut self, parameters: &[Node]) {
-        for &parameter in parameters {
-            match parameter.kind() {
-                "typed_parameter" => {
-                    if let Some(name) = parameter.named_child(0) {
-                        self.bind(name, 0);
-                    }
-                }
-                "default_parameter" | "typed_default_parameter" => {
-                    if let Some(name) = parameter.child_by_field_name("name") {
-                        self.bind(name, 0);
-                    }
-                }
-                _ => self.bind(parameter, 0),
-            }
+        if target.kind() == "identifier" && self.num_branches == 0 {
+            self.unbind(tree::text(target, self.source), target);
         }
     }
 
-    fn class(&mut self, node: Node) {
-        self.with_type_parameters(node, |reader| {
-            reader.read_role(node, "superclasses");
-            reader.within_new(ScopeKind::Class, |reader| reader.read_role(node, "body"));
-        });
-        self.read_errors(node);
-        if let Some(name) = node.child_by_field_name("name") {
-            self.bind_name(name, node.end_byte());
+    /// A name is no longer bound after a node. Among fragments nothing is known of the order.
+    fn unbind(&mut self, name: &'s str, node: Node) {
+        if self.num_deferring == 0 {
+            self.scopes.unbind(self.scope, name, node.end_byte(), node.end_position().row);
         }
     }
 
@@ -268,51 +276,6 @@ impl<'s> Reader<'_, 's> {
         for error in children(node).into_iter().filter(Node::is_error) {
             self.read(error);
         }
-    }
-
-    /// Walks with the type parameters of a definition in scope, if it has any.
-    fn with_type_parameters(&mut self, node: Node, walk: impl FnOnce(&mut Self)) {
-        match node.child_by_field_name("type_parameters") {
-            None => walk(self),
-            Some(parameters) => self.within_new(ScopeKind::TypeParameters, |reader| {
-                reader.bind_type_parameters(parameters);
-                walk(reader);
-            }),
-        }
-    }
-
-    fn bind_type_parameters(&mut self, parameters: Node) {
-        for parameter in children(parameters) {
-            let mut name = parameter;
-            while let Some(inner) = name.named_child(0) {
-                name = inner;
-            }
-            self.bind_name(name, 0);
-            // The bound of a parameter is evaluated when someone asks for it.
-            for constrained in children(parameter) {
-                let parts = children(constrained);
-                self.deferring(|reader| reader.read_all(parts.get(1..).unwrap_or_default()));
-            }
-        }
-    }
-
-    /// `type left = right`, whose right side is evaluated when someone asks for it.
-    fn type_alias(&mut self, node: Node) {
-        let mut name = node.child_by_field_name("left");
-        while let Some(inner) = name.and_then(|name| name.named_child(0)) {
-            name = Some(inner);
-        }
-        if let Some(name) = name {
-            self.bind_name(name, node.end_byte());
-        }
-        self.within_new(ScopeKind::TypeParameters, |reader| {
-            for generic in children_of(node, "left").into_iter().flat_map(children) {
-                for parameters in children(generic).into_iter().skip(1) {
-                    reader.bind_type_parameters(parameters);
-                }
-            }
-            reader.deferring(|reader| reader.read_role(node, "right"));
-        });
     }
 
     /// Only the first iterable of a comprehension is evaluated in the scope around it.
@@ -343,12 +306,16 @@ impl<'s> Reader<'_, 's> {
             let name = imported.child_by_field_name("alias").or(imported.named_child(0));
             if let Some(name) = name {
                 self.bind_name(name, at);
-                self.has_lazy_annotations |= node.kind() == "future_import_statement"
-                    && tree::text(name, self.source) == "annotations";
             }
+            let imported = imported.child_by_field_name("name").unwrap_or(imported);
+            self.has_lazy_annotations |= node.kind() == "future_import_statement"
+                && tree::text(imported, self.source) == "annotations";
         }
+        self.note_typing(node);
         let is_star = |child: &Node| child.kind() == "wildcard_import";
-        self.scopes.has_star_import |= children(node).iter().any(is_star);
+        if children(node).iter().any(is_star) {
+            self.scopes.import_star(at);
+        }
     }
 
     fn declare(&mut self, node: Node, declare: fn(&mut Scopes<'s>, ScopeId, &'s str)) {
@@ -387,104 +354,5 @@ impl<'s> Reader<'_, 's> {
             self.read_first(class);
         }
         self.depth -= 1;
-    }
-}
-
-/// Annotations.
-impl Reader<'_, '_> {
-    fn annotation_of(&mut self, node: Node, role: &str) {
-        let Some(annotation) = node.child_by_field_name(role) else { return };
-        let outer = std::mem::replace(&mut self.is_annotation, true);
-        if self.has_lazy_annotations {
-            self.deferring(|reader| reader.read(annotation));
-        } else {
-            self.read(annotation);
-        }
-        self.is_annotation = outer;
-    }
-
-    fn without_annotation(&mut self, walk: impl FnOnce(&mut Self)) {
-        let outer = std::mem::replace(&mut self.is_annotation, false);
-        walk(self);
-        self.is_annotation = outer;
-    }
-
-    /// `Head[...]`. The strings of `Literal` are strings; so is the metadata of `Annotated`.
-    fn generic_annotation(&mut self, node: Node) {
-        let mut parts = children(node);
-        let head = parts[0].child_by_field_name("attribute").unwrap_or(parts[0]);
-        let num_types = match tree::text(head, self.source) {
-            "Literal" => 0,
-            "Annotated" => 1,
-            _ => usize::MAX,
-        };
-        self.read(parts.remove(0));
-        if let [arguments] = parts[..]
-            && arguments.kind() == "type_parameter"
-        {
-            parts = children(arguments);
-        }
-        let (types, rest) = parts.split_at(num_types.min(parts.len()));
-        self.read_all(types);
-        self.without_annotation(|reader| reader.read_all(rest));
-    }
-
-    /// A type written as a string, to be evaluated when everything is bound.
-    fn string_annotation(&mut self, node: Node) {
-        let [_start, content, _end] = children(node)[..] else { return };
-        if content.kind() != "string_content" {
-            return;
-        }
-        let part = super::GRAMMAR.parse_part(self.source, content.range());
-        // Text that is no expression names nothing.
-        if !part.root_node().has_error() {
-            self.deferring(|reader| reader.read_all(&children(part.root_node())));
-        }
-    }
-}
-
-/// What the parser could make no sense of.
-impl Reader<'_, '_> {
-    /// Reads the pieces below an error for what they were likely to become. Nothing is known of
-    /// their order, so uses count as deferred.
-    fn fragments(&mut self, node: Node) {
-        let tokens = tree::tokens(node);
-        let kind_at = |idx: Option<usize>| {
-            idx.and_then(|idx| tokens.get(idx)).map_or("", |token: &Node| token.kind())
-        };
-        self.deferring(|reader| {
-            for (idx, &token) in tokens.iter().enumerate() {
-                reader.fragment(token, kind_at(idx.checked_sub(1)), kind_at(Some(idx + 1)));
-            }
-        });
-    }
-
-    fn fragment(&mut self, token: Node, before: &str, after: &str) {
-        match (before, token.kind(), after) {
-            (_, _, "=" | ":=") | ("def" | "class" | "for" | "as" | "lambda", _, _) => {
-                self.bind(token, 0);
-            }
-            (".", "identifier", _) | (_, "string_start" | "string_content" | "string_end", _) => (),
-            ("import", "dotted_name", _) => {
-                if let Some(name) = token.named_child(0) {
-                    self.bind_name(name, 0);
-                }
-            }
-            (_, "aliased_import", _) => {
-                if let Some(name) = token.child_by_field_name("alias") {
-                    self.bind_name(name, 0);
-                }
-            }
-            (_, "parameters" | "lambda_parameters", _) => {
-                let parameters = children(token);
-                self.bind_parameters(&parameters);
-                for &parameter in &parameters {
-                    self.annotation_of(parameter, "type");
-                    self.read_role(parameter, "value");
-                }
-            }
-            _ if token.is_named() => self.read(token),
-            _ => (),
-        }
     }
 }

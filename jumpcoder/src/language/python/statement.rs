@@ -52,21 +52,40 @@ pub(super) fn function_len(text: &str) -> Option<usize> {
     Some(layout.lines[last].end)
 }
 
-/// Can `infill` stand before line `position` of `lines` with every statement staying what and where
-/// it is? It cannot in the middle of a statement, nor where it takes lines from their block.
-pub(super) fn fits(lines: &[&str], position: usize, infill: &[&str]) -> bool {
-    let before = Layout::of(&lines.concat());
-    if splits_statement(&before, position) {
-        return false;
+/// How an insertion stands in a program.
+pub(super) struct Fit {
+    /// The column of its first statement.
+    pub indent: usize,
+    /// Is no statement of it further out than the first?
+    pub is_one_block: bool,
+}
+
+/// How `num_rows` lines stand before line `position` of a program, `with_infill` being the two
+/// together. `None` unless every statement stays what and where it is: that is not so in the middle
+/// of a statement, nor where the insertion takes lines from their block.
+pub(super) fn fit(
+    before: &Layout,
+    with_infill: &str,
+    position: usize,
+    num_rows: usize,
+) -> Option<Fit> {
+    if splits_statement(before, position) {
+        return None;
     }
-    let combined = [&lines[..position], infill, &lines[position..]].concat().concat();
-    let after = Layout::of(&combined);
-    let rows = position..position + infill.len();
-    let mut inserted = after.statements.iter().filter(|added| rows.contains(&added.first_row));
-    let mut following = after.statements.iter().filter(|below| below.first_row >= rows.end);
-    let Some(first) = inserted.next() else { return false };
-    let captures = following.next().is_some_and(|below| below.indent > first.indent);
-    !captures && after.num_misplaced() <= before.num_misplaced()
+    let after = Layout::of(with_infill);
+    let rows = position..position + num_rows;
+    let inserted = after.statements.iter().filter(|added| rows.contains(&added.first_row));
+    let columns_from = |layout: &Layout, row: usize| -> Vec<usize> {
+        let below = layout.statements.iter().filter(|below| below.first_row >= row);
+        below.map(|below| below.indent).collect()
+    };
+    let indent = inserted.clone().next()?.indent;
+    let following = columns_from(&after, rows.end);
+    let captures = following.first().is_some_and(|column| *column > indent);
+    let swallows = following != columns_from(before, position);
+    let fits = !captures && !swallows && after.num_misplaced() <= before.num_misplaced();
+    let is_one_block = inserted.map(|added| added.indent).all(|column| column >= indent);
+    fits.then_some(Fit { indent, is_one_block })
 }
 
 /// Does line `position` go on with what the line before began, be it only with its decorators?

@@ -33,6 +33,7 @@ fn finds_undefined_names() {
     );
     check("from __future__ import annotations\ndef f(x: A): pass\nclass A: pass\n", "");
     check("from m import *\nanything()\n", "");
+    check("def f(): return a\nb()\nfrom m import *\nc()\n", "b");
     check("f(a=1, **b)\n", "b f");
     check("print(__name__, __file__, __doc__, ExceptionGroup)\n", "");
     check("x: int\nprint(x)\n", "x");
@@ -79,6 +80,43 @@ fn what_runs_at_once_needs_its_binding_above() {
     check("x: Annotated['a', 'b']\n", "Annotated a");
     check("x: 'not a type' = 1\n", "");
     check("def f(): return a\na = 1\n", "");
+}
+
+#[test]
+fn names_go_again() {
+    check("x = 1\ndel x\nprint(x)\n", "x");
+    check("x = 1\ndel x\nx = 2\nprint(x)\n", "");
+    check("def f():\n    x = 1\n    del x\n    return x\n", "x");
+    check("def f():\n    return x\nx, y = 1, 2\ndel (x, y)\n", "x");
+    check("x = 1\nif y:\n    del x\nprint(x)\n", "y");
+    check("def f(x):\n    del x[0], x.y\n    return x\n", "");
+    check("def f():\n    global x\n    x = 1\n    print(x)\n    del x\n", "");
+    check("try:\n    pass\nexcept A as e:\n    e\nprint(e)\n", "A e");
+    check("e = 1\ntry:\n    pass\nexcept A as e:\n    e\nprint(e)\n", "A");
+    let handler = "    try:\n        pass\n    except (A, B) as e:\n        print(e)\n";
+    check(&format!("def f():\n{handler}{handler}    return e\n"), "A B e");
+}
+
+#[test]
+fn names_that_a_handler_waits_for_are_not_missed() {
+    check("try:\n    unicode\nexcept NameError:\n    unicode = str\n", "");
+    check("try:\n    a(b)\nexcept (E, NameError) as e:\n    c\n", "E c");
+    check("try:\n    a\nexcept NameError as e:\n    pass\nelse:\n    b\n", "b");
+    check("try:\n    def f(): return a\nexcept NameError:\n    pass\n", "a");
+    check("try:\n    a\nexcept:\n    pass\n", "a");
+    check("print(WindowsError)\n", "");
+}
+
+#[test]
+fn strings_are_types_where_types_are_expected() {
+    check("from __future__ import annotations as _a\ndef f(x: A): pass\nclass A: pass\n", "");
+    check("from typing import Union as U\nx = U['A', None]\ny = {}['B']\n", "A");
+    check("import typing as t\nx = t.List['A']\ny = t.Literal['B']\n", "A");
+    check("from typing import cast\nx = cast('A', 'B')\ncast(typ='C', val='D')\n", "A C");
+    check("from typing import TypeVar\nT = TypeVar('T', 'A', bound='B', covariant='C')\n", "A B");
+    check("from typing import NewType\nN = NewType('N', 'A')\n", "A");
+    check("from typing import TypeAlias\nX: TypeAlias = 'A'\nclass A: pass\n", "");
+    check("x = cast('A', 'B')\n", "cast");
 }
 
 #[test]
@@ -192,6 +230,20 @@ fn judges_whether_a_missing_name_is_defined() {
     check("@cache\ndef f(x):\n    return x\n", 1, "from functools import cache\n", false);
     check("x = [math,\n  1]\ny = math\n", 1, "import math\n", false);
     check("def f(x: List) -> int:\n    return List\n", 2, "from typing import List\n", true);
+    check("x = f(a)\ny = a\n", 0, "import a; (\n", false);
+    check("x = f(a)\ny = a\n", 1, "import a; '''\n", false);
+    let method = "class A:\n    b = c\n    def f(self):\n        return c\n";
+    check(method, 1, "    import c\n", true);
+    check(method, 2, "    import c\n", false);
+    check(method, 3, "        import c\n", true);
+    check("def f():\n    global a\n    b = 1\ndef g():\n    return a\n", 2, "    import a\n", true);
+    check("def f():\n    b = 1\ndef g():\n    return a\n", 1, "    import a\n", false);
+    check("del a\nprint(a)\n", 0, "import a\n", true);
+    check("import a\ndel a\nprint(a)\n", 0, "import a\n", false);
+    check("import a\ndel a\nprint(a)\n", 2, "import a\n", true);
+    let global = "def f():\n    global a\n    import a\n";
+    check("print(a)\n", 0, global, true);
+    check("def g():\n    return a\n", 1, "    def a():\n        pass\n", true);
 }
 
 #[test]
