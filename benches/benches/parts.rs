@@ -1,4 +1,4 @@
-//! The parts of a run, alone: passes of the model beside their roof, Python's analysis, the
+//! The parts of a run, alone: passes of the model beside their roof, Python's analysis, judging, the
 //! similarity of lines, tokenising. `cargo bench -p jump-benches`.
 //!
 //! The pass has what decoding and rescoring have: `rows` of at most [`MAX_FORKS`] are forks of one
@@ -75,6 +75,21 @@ def letters(words: List[str], least: Optional[int] = None) -> Dict[str, float]:
     return {letter: share - average for letter, share in result.items()}
 "#;
 
+/// What is judged, with what `functools`, `operator` and `sort_key` are missing.
+const JUDGED: &str = include_str!("../languages/program.py");
+/// Lines of [`JUDGED`].
+const NUM_JUDGED: usize = 60;
+/// Candidates of three kinds: the line before which they stand, and their lines.
+const CANDIDATES: [(&str, usize, &[&str]); 3] = [
+    ("an import that defines a name", 0, &["import functools\n"]),
+    ("an import that defines none", 0, &["import itertools\n"]),
+    (
+        "a function that defines a name",
+        27,
+        &["def sort_key(name):\n", "    last = name.split()[-1]\n", "    return last.lower()\n"],
+    ),
+];
+
 fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(NUM_THREADS).build();
     pool.expect("threads can be started").install(|| {
@@ -85,6 +100,7 @@ fn main() {
             .configure_from_args();
         passes(&mut criterion);
         texts(&mut criterion);
+        judging(&mut criterion);
         criterion.final_summary();
     });
 }
@@ -208,5 +224,25 @@ fn texts(criterion: &mut Criterion) {
     group.bench_function(BenchmarkId::new("tokenising remembered lines", NUM_LINES), |bencher| {
         bencher.iter(|| tokenizer.encode_program(black_box(&lines)));
     });
+    group.finish();
+}
+
+/// Judging by the syntax tree: once a round the program is read, then each candidate is judged.
+fn judging(criterion: &mut Criterion) {
+    let lines: Vec<&str> = JUDGED.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), NUM_JUDGED, "the benches' names say so");
+    let python = by_name("python", false).expect("it is known");
+    let mut group = criterion.benchmark_group("judging");
+    group.bench_function(BenchmarkId::new("reading", NUM_JUDGED), |bencher| {
+        bencher.iter(|| python.read(black_box(&lines)));
+    });
+    let reading = python.read(&lines);
+    for (name, position, infill) in CANDIDATES {
+        let defines = name.ends_with("a name");
+        assert_eq!(!reading.defined_by(position, infill).is_empty(), defines, "{name}");
+        group.bench_function(BenchmarkId::new(name, NUM_JUDGED), |bencher| {
+            bencher.iter(|| reading.defined_by(black_box(position), black_box(infill)));
+        });
+    }
     group.finish();
 }
