@@ -21,10 +21,10 @@
 //! and properties of a pattern (`#set!`): of a scope `ordered` (names are seen after their binding
 //! only), `function` (it is what `var` binds in), `hides S...` (names around it that it doesn't
 //! see), `binds NAME` (a value that is there without being written); of a definition `outside` (it
-//! belongs to the scope around the innermost one), `hoisted` (it is seen in the whole of its scope),
-//! `in-function` (it belongs to the innermost function), `global` (it belongs to the program),
-//! `imported` (its name is what [`Rules::imported_name`] says of the text), `without S` (it is known
-//! without this at its end, too).
+//! belongs to the scope around the innermost one), `hoisted` (it is seen in the whole of its
+//! scope), `in-function` (it belongs to the innermost function), `global` (it belongs to the
+//! program), `imported` (its name is what [`Rules::imported_name`] says of the text), `without S`
+//! (it is known without this at its end, too).
 //!
 //! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file

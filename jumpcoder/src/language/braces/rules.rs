@@ -32,7 +32,7 @@ pub trait Rules: Send + Sync {
         false
     }
 
-    /// The form in which a name is looked up, also in the tables, where names that differ may be one.
+    /// The form in which a name is looked up, in the tables too: names that differ may be one.
     fn normal<'n>(&self, name: &'n str, _spaces: Spaces) -> Cow<'n, str> {
         Cow::Borrowed(name)
     }

@@ -46,12 +46,12 @@
   (#set! in-function))
 
 ; Functions and classes.
-((function_declaration) @scope (#set! function))
-((generator_function_declaration) @scope (#set! function))
-((function_expression) @scope (#set! function))
-((generator_function) @scope (#set! function))
+((function_declaration) @scope (#set! function) (#set! binds "arguments"))
+((generator_function_declaration) @scope (#set! function) (#set! binds "arguments"))
+((function_expression) @scope (#set! function) (#set! binds "arguments"))
+((generator_function) @scope (#set! function) (#set! binds "arguments"))
 ((arrow_function) @scope (#set! function))
-((method_definition) @scope (#set! function))
+((method_definition) @scope (#set! function) (#set! binds "arguments"))
 ((class_static_block) @scope (#set! function))
 (class_declaration) @scope
 (class) @scope

@@ -37,8 +37,7 @@ struct JavaScriptRules;
 
 impl Rules for JavaScriptRules {
     fn is_builtin(&self, name: &str, _spaces: Spaces) -> bool {
-        // Every function has its `arguments`, and hardly anything else is called so.
-        GLOBALS.contains(name) || name == "arguments"
+        GLOBALS.contains(name)
     }
 
     /// Imports name what they bring.

@@ -22,7 +22,7 @@ fn finds_undefined_names() {
     check("const o = { a, b: c, d() { return e; }, [f]: 1, get g() { return 1; } };\n", "a c e f");
     check("new Foo(undefined, NaN, globalThis, this.x);\n", "Foo");
     check("typeof x === 'y' && z;\n", "x z");
-    check("function f() { return arguments.length; }\n", "");
+    check("arguments;\nfunction f() { return () => arguments.length; }\n", "arguments");
     check(
         "console.log(process.env, require('fs'), module.exports, __dirname, window);\n",
         "window",

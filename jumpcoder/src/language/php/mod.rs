@@ -1,5 +1,6 @@
 //! PHP.
 
+mod html;
 #[cfg(test)]
 mod tests;
 
@@ -48,8 +49,9 @@ const LEXIS: Lexis = Lexis {
     literal,
 };
 
-fn literal(text: &str, _before: &str) -> Option<Literal> {
-    Literal::quoted(text, "'", true)
+fn literal(text: &str, before: &str) -> Option<Literal> {
+    html::other_text(text, before.is_empty())
+        .or_else(|| Literal::quoted(text, "'", true))
         .or_else(|| Literal::interpolated(text, '"', "{$", &LEXIS))
         .or_else(|| Literal::interpolated(text, '`', "{$", &LEXIS))
         .or_else(|| heredoc(text))
@@ -139,6 +141,10 @@ impl Rules for PhpRules {
     /// Members are only seen after `->` and `::`.
     fn members(&self, _base: &str) -> Option<&'static Group> {
         None
+    }
+
+    fn parsed(&self, text: &str) -> String {
+        html::code_of(text, &LEXIS)
     }
 
     /// Case doesn't count in names of functions and classes.

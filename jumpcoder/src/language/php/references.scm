@@ -2,7 +2,8 @@
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (argument (variable_name) @define.value)))
+  arguments: (arguments .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "array_multisort" "array_pop" "array_push" "array_shift" "array_splice" "array_unshift"
   "array_walk" "array_walk_recursive" "arsort" "asort" "end" "extract" "headers_sent" "krsort"
@@ -15,7 +16,8 @@
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (_) . (argument (variable_name) @define.value)))
+  arguments: (arguments . (_) .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "array_multisort" "collator_asort" "collator_sort" "collator_sort_with_sort_keys"
   "curl_multi_exec" "curl_multi_info_read" "dns_get_mx" "exec" "exif_thumbnail" "getimagesize"
@@ -31,7 +33,8 @@
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (_) . (_) . (argument (variable_name) @define.value)))
+  arguments: (arguments . (_) . (_) .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "datefmt_localtime" "datefmt_parse" "dns_get_mx" "dns_get_record" "exec" "exif_thumbnail"
   "flock" "fscanf" "fsockopen" "ftp_alloc" "getmxrr" "getopt" "is_callable" "mb_convert_variables"
@@ -43,7 +46,8 @@
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (_) . (_) . (_) . (argument (variable_name) @define.value)))
+  arguments: (arguments . (_) . (_) . (_) .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "dns_get_record" "exif_thumbnail" "fsockopen" "idn_to_ascii" "idn_to_utf8" "intltz_get_offset"
   "mb_convert_variables" "numfmt_parse" "numfmt_parse_currency" "pcntl_waitpid" "pfsockopen"
@@ -52,19 +56,22 @@
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (_) . (_) . (_) . (_) . (argument (variable_name) @define.value)))
+  arguments: (arguments . (_) . (_) . (_) . (_) .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "grapheme_extract" "intltz_get_offset" "msg_receive" "preg_filter" "preg_replace"
   "preg_replace_callback" "socket_recvfrom"))
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (_) . (_) . (_) . (_) . (_) . (argument (variable_name) @define.value)))
+  arguments: (arguments . (_) . (_) . (_) . (_) . (_) .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "msg_send" "openssl_encrypt" "openssl_seal" "socket_recvfrom"))
 
 ((function_call_expression
   function: (name) @_function
-  arguments: (arguments . (_) . (_) . (_) . (_) . (_) . (_) . (_) . (argument (variable_name) @define.value)))
+  arguments: (arguments . (_) . (_) . (_) . (_) . (_) . (_) . (_) .
+    (argument (variable_name) @define.value)))
   (#any-of? @_function
   "msg_receive"))

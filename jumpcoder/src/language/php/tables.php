@@ -1,7 +1,8 @@
 <?php
-// Writes the tables of this folder: what PHP has, with the extensions that are loaded. The committed
-// ones are of PHP 8.2 with Debian's packages php8.2-{cli,bcmath,curl,gd,gmp,intl,mbstring,mysql,
-// sqlite3,xml,zip}. Names of functions and classes are in lower case: case doesn't count there.
+// Writes the tables of this folder: what PHP has, with the extensions that are loaded. The
+// committed ones are of PHP 8.2 with Debian's packages php8.2-bcmath, -cli, -curl, -gd, -gmp, -intl,
+// -mbstring, -mysql, -sqlite3, -xml, -zip. Names of functions and classes are in lower case: case
+// doesn't count there.
 //
 //     for table in functions classes constants references; do php tables.php $table; done
 
@@ -43,7 +44,8 @@ function query(): string
 
             ((function_call_expression
               function: (name) @_function
-              arguments: (arguments $before. (argument (variable_name) @define.value)))
+              arguments: (arguments $before.
+                (argument (variable_name) @define.value)))
               (#any-of? @_function
               $listed))
 

@@ -57,7 +57,7 @@ fn knows_the_scopes_of_variables() {
         "$p",
     );
     check(
-        "echo \"a $b {$c->d($e)} $f[0]\", <<<X\n  $g {$h}\n  X, <<<'Y'\n$i\nY, $_GET['x'], $argv;\n",
+        "echo \"a $b {$c->d($e)} $f[0]\", <<<X\n $g {$h}\n X, <<<'Y'\n$i\nY, $_GET['x'], $argv;\n",
         "$b $c $e $f $g $h",
     );
     check("function f($a) { extract($a); return $b; }\necho $c;\n", "$c");
@@ -72,7 +72,7 @@ fn knows_namespaces() {
         "C G",
     );
     check(
-        "use function A\\f;\nuse const A\\C;\nuse function B\\{g, h as i};\nf(); g(); h(); i(); C;\n",
+        "use function A\\f;\nuse const A\\C;\nuse function B\\{g, h as i};f(); g(); h(); i(); C;\n",
         "h",
     );
     check(
@@ -98,6 +98,20 @@ fn reads_unfinished_programs() {
     check(&format!("{head}    if ($x):\n        g();\n"), "$x g");
     checks::check(&PHP, "", "");
     checks::check(&PHP, "<?php", "");
+}
+
+#[test]
+fn skips_what_is_no_code() {
+    let check = |program, undefined| checks::check(&PHP, program, undefined);
+    check(
+        "<b>don't $x</b>\n<?php if ($y): ?>\n<i>{ $z <?= f($v) ?></i>\n<?php endif; ?>\n$u",
+        "$v $y f",
+    );
+    check("<?php\nfunction f() { ?>\n  it's <?php echo $x;\n", "$x");
+    check("\n<?php f(); ?> a <?php g(); ?>\n", "f g");
+    check("<?php\nif ($x) { ?>\n<é> {\n", "$x");
+    check("<?php\necho '?>', $x; // <?php\n?>\n", "$x");
+    checks::check_comments(&PHP, "<?php\nf();\n?>\n{\n<?php\ng();\n", "...##.");
 }
 
 #[test]
@@ -167,9 +181,9 @@ fn judges_insertions() {
 fn survives() {
     checks::check_survives(
         &PHP,
-        "<?php\ndeclare(strict_types=1);\nnamespace A;\nuse B\\{C as D};\n#[E] final class F extends \
-         G { public function __construct(private ?H $i = null) { parent::__construct(\"$j[0] {$k->l} \
-         \\\\\"); } }\n$m = static fn(int ...$n): int => $n <=> <<<O\n  é {$p}\n  O;\nif ($q): echo `r`; \
-         else: ?> <b> <?php endif;\n",
+        "<?php\ndeclare(strict_types=1);\nnamespace A;\nuse B\\{C as D};\n#[E] final class F \
+         extends G { public function __construct(private ?H $i = null) { \
+         parent::__construct(\"$j[0] {$k->l} \\\\\"); } }\n$m = static fn(int ...$n): int => \
+         $n <=> <<<O\n  é {$p}\n  O;\nif ($q): echo `r`; else: ?> <b> é <?php endif;\n",
     );
 }

@@ -35,8 +35,7 @@ struct TypeScriptRules;
 
 impl Rules for TypeScriptRules {
     fn is_builtin(&self, name: &str, spaces: Spaces) -> bool {
-        // Every function has its `arguments`, and hardly anything else is called so.
-        spaces.meets(Spaces::VALUE) && (VALUES.contains(name) || name == "arguments")
+        spaces.meets(Spaces::VALUE) && VALUES.contains(name)
             || spaces.meets(Spaces::TYPE) && TYPES.contains(name)
     }
 
