@@ -2,8 +2,8 @@
 
 use crate::language::braces::lexis::{Lexis, Literal};
 
-/// The other text that `text` begins with, up to the code after it. At the start of a file, there is
-/// such a text only if a tag follows: an infill has none.
+/// The other text that `text` begins with, up to the code after it. At the start of a file, there
+/// is such a text only if a tag follows: an infill has none.
 pub(super) fn other_text(text: &str, is_first: bool) -> Option<Literal> {
     let (opener, inside) = match text.strip_prefix("?>") {
         Some(inside) => ("?>", inside),

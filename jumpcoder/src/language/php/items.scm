@@ -6,6 +6,10 @@
   right: [(anonymous_function) (arrow_function)])) @function
 (namespace_use_declaration) @import
 
+; A namespace comes before all else.
+(program [(namespace_use_declaration) (function_definition)] @misplaced
+  (namespace_definition !body))
+
 ; The grammar takes imports wherever it takes statements; a file or a namespace has them at its top.
 (function_definition body: (compound_statement (namespace_use_declaration) @misplaced))
 (method_declaration body: (compound_statement (namespace_use_declaration) @misplaced))

@@ -128,9 +128,11 @@ impl Rules for PhpRules {
         spaces.meets(Spaces::VALUE) && VARIABLES.contains(&name)
             || spaces.meets(Spaces::FUNCTION)
                 && (FUNCTIONS.contains(name) || CONSTRUCTS.contains(&name))
-            || spaces.meets(Spaces::TYPE) && (CLASSES.contains(name) || RELATIVE.contains(&name))
+            || spaces.meets(Spaces::TYPE) && CLASSES.contains(name)
             || spaces.meets(Spaces::CONSTANT)
                 && (CONSTANTS.contains(name) || PLACES.contains(&name))
+            // No namespace hides them.
+            || RELATIVE.contains(&name)
     }
 
     /// Imports name what they bring.

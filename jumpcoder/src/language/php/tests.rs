@@ -76,7 +76,7 @@ fn knows_namespaces() {
         "h",
     );
     check(
-        "namespace A;\nnew Exception(); new \\Exception(); strlen(PHP_EOL); B\\f(); self::X;\n",
+        "namespace A;\nnew Exception(); new \\Exception(); strlen(PHP_EOL); B\\f();\nfunction f(): self {}\n",
         "Exception",
     );
     check("namespace A;\nuse Exception;\nnew Exception(); new B; class B {}\n", "");
@@ -173,6 +173,10 @@ fn judges_insertions() {
     check(2, "    $h = fn($x) => $x;\n", "$h");
     check(3, "    $h = fn($x) => $x;\n", "");
     check(1, "$h = fn($x) => $x;\n", "");
+    let program = "<?php\n// a\nnamespace A;\nnew B;\n";
+    checks::check_defined(&PHP, program, 1, "use A\\B;\n", "");
+    checks::check_defined(&PHP, program, 2, "use A\\B;\n", "");
+    checks::check_defined(&PHP, program, 3, "use A\\B;\n", "B");
     let program = "<?php\nclass A {\n    function m() { return g(); }\n}\n";
     checks::check_defined(&PHP, program, 2, "    function g() { return 1; }\n", "");
 }
