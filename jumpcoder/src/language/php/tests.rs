@@ -76,7 +76,7 @@ fn knows_namespaces() {
         "h",
     );
     check(
-        "namespace A;\nnew Exception(); new \\Exception(); strlen(PHP_EOL); B\\f();\nfunction f(): self {}\n",
+        "namespace A;\nnew Exception(); new \\Exception(); strlen(E_ALL);\nfunction f(): self {}\n",
         "Exception",
     );
     check("namespace A;\nuse Exception;\nnew Exception(); new B; class B {}\n", "");
