@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::jail::{Jail, JailError, Job, Limits, Stage};
 use super::sample::{Answer, Sample};
-use super::suite::{Exam, Harness, Proof, Suite, missing_crate};
+use super::suite::{Exam, Harness, Proof, Suite};
 use super::toolchain::{Toolchain, ToolchainError};
 use super::verdict::Verdict;
 use crate::output::digest;
@@ -142,19 +142,13 @@ impl<'a> Judge<'a> {
         };
         let proof = Proof::draw();
         let text = exam.text(&trial.solution, &proof);
-        if exam.harness == Harness::HumanEvalX
-            && exam.language == "rust"
-            && let Some(name) = missing_crate(&text)
-        {
-            return Ok(Verdict::unjudged(&format!("it uses the crate {name}, which isn't there")));
-        }
         let job = self.job(toolchain, text);
         let outcomes = match self.jail.run(&job, stop) {
             // What a machine in trouble did to one jail must not end all of them.
             Err(JailError::NoReport(_)) => self.jail.run(&job, stop),
             outcomes => outcomes,
         };
-        Ok(Verdict::new(&outcomes?, toolchain, &proof))
+        Ok(Verdict::new(&outcomes?, toolchain, &proof, &exam.given()))
     }
 
     fn job(&self, toolchain: &Toolchain, text: String) -> Job {

@@ -75,11 +75,18 @@ impl Verdict {
     }
 
     /// From what the stages did. There is an outcome for every stage until one failed.
-    pub fn new(outcomes: &[Outcome], toolchain: &Toolchain, proof: &Proof) -> Self {
+    /// `given` is what is no fault of the program.
+    pub fn new(outcomes: &[Outcome], toolchain: &Toolchain, proof: &Proof, given: &[&str]) -> Self {
         let last = outcomes.last().expect("a job has stages");
         let is_compiled = outcomes.len() > toolchain.compile.len();
         let (kind, reason) =
             if is_compiled { judge(last, toolchain, proof) } else { compile_failure(last) };
+        if kind != Kind::Passed
+            && let Some(name) = missing_library(last, toolchain)
+            && given.iter().any(|text| text.contains(&name))
+        {
+            return Self::unjudged(&format!("the problem needs {name}, which isn't there"));
+        }
         Self {
             kind,
             reason: line(&reason),
@@ -121,6 +128,9 @@ fn judge(outcome: &Outcome, toolchain: &Toolchain, proof: &Proof) -> (Kind, Stri
         end @ (End::OutOfMemory | End::TooManyProcesses | End::TooMuchOutput) => {
             (Kind::Limit, limit(end).to_owned())
         }
+        End::Exited(0) if messages.untested.is_some_and(|text| has(&[text])) => {
+            (Kind::Unjudged, "the problem has no test".to_owned())
+        }
         End::Exited(0) if is_passed(outcome, toolchain, proof) => (Kind::Passed, String::new()),
         _ if has(messages.syntax) => (Kind::Syntax, last_error(outcome)),
         _ if has(messages.memory) => (Kind::Limit, last_error(outcome)),
@@ -145,6 +155,14 @@ fn is_passed(outcome: &Outcome, toolchain: &Toolchain, proof: &Proof) -> bool {
     is_said && is_silent && !toolchain.messages.assertion.iter().any(complains)
 }
 
+/// What a compiler or an interpreter looked for and didn't find, first of all.
+fn missing_library(outcome: &Outcome, toolchain: &Toolchain) -> Option<String> {
+    toolchain.messages.missing.iter().find_map(|(before, after)| {
+        let (_, rest) = outcome.stderr.split_once(before)?;
+        Some(rest.split_once(after)?.0.to_owned())
+    })
+}
+
 fn limit(end: End) -> &'static str {
     match end {
         End::OutOfMemory => "too much memory",
@@ -156,9 +174,11 @@ fn limit(end: End) -> &'static str {
 /// Interpreters say in the last line what went wrong, or leave the stack behind it.
 fn last_error(outcome: &Outcome) -> String {
     let is_telling = |line: &&str| {
-        ["Error", "Exception", "error", "panicked", "Assert", "FAIL", "failed"]
-            .iter()
-            .any(|word| line.contains(word))
+        // Go's compiler begins with the place.
+        line.starts_with("./")
+            || ["Error", "Exception", "error", "panicked", "Assert", "FAIL", "failed"]
+                .iter()
+                .any(|word| line.contains(word))
     };
     let streams = [&outcome.stderr, &outcome.stdout];
     let telling = streams.into_iter().find_map(|text| text.lines().rfind(is_telling));
@@ -176,4 +196,73 @@ fn first_error(outcome: &Outcome) -> String {
 fn line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(REASON_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::toolchain::Messages;
+    use super::*;
+
+    fn toolchain() -> Toolchain {
+        Toolchain {
+            version: String::new(),
+            source: "program",
+            compile: vec![Vec::new()],
+            run: Vec::new(),
+            environment: Vec::new(),
+            readable: Vec::new(),
+            messages: Messages {
+                assertion: &["AssertionError"],
+                syntax: &["SyntaxError"],
+                memory: &["MemoryError"],
+                passed: Some("all passed"),
+                untested: Some("0 tests"),
+                missing: &[("No module named '", "'")],
+                silent: false,
+            },
+            cache: None,
+        }
+    }
+
+    #[test]
+    fn ends_and_messages_make_kinds() {
+        let toolchain = toolchain();
+        // (end, stdout, stderr, kind, reason)
+        let table = [
+            (End::Exited(0), "all passed", "", Kind::Passed, ""),
+            (End::Exited(0), "", "", Kind::Exception, "it ended before the last test"),
+            (End::Exited(0), "all passed", "AssertionError", Kind::Assertion, "AssertionError"),
+            (End::Exited(0), "0 tests, all passed", "", Kind::Unjudged, "the problem has no test"),
+            (End::Exited(1), "all passed", "", Kind::Exception, "exit code 1"),
+            (End::Exited(1), "", "at 1\nValueError: 3\n", Kind::Exception, "ValueError: 3"),
+            (End::Exited(1), "", "SyntaxError: x\n^", Kind::Syntax, "SyntaxError: x"),
+            (End::Exited(1), "", "MemoryError", Kind::Limit, "MemoryError"),
+            (End::Exited(1), "", "No module named 'x'", Kind::Exception, "No module named 'x'"),
+            (End::Signaled(11), "", "", Kind::Exception, "ended by signal 11"),
+            (End::OutOfTime, "", "", Kind::Timeout, "timed out"),
+            (End::OutOfMemory, "", "", Kind::Limit, "too much memory"),
+            (End::TooMuchOutput, "", "", Kind::Limit, "too much output"),
+        ];
+        let outcome = |end, stdout: &str, stderr: &str| Outcome {
+            end,
+            stdout: stdout.to_owned(),
+            stderr: stderr.to_owned(),
+            seconds: 0.0,
+        };
+        let compiled = outcome(End::Exited(0), "", "");
+        for (end, stdout, stderr, kind, reason) in table {
+            let outcomes = [compiled.clone(), outcome(end, stdout, stderr)];
+            let found = Verdict::new(&outcomes, &toolchain, &Proof::draw(), &["import y"]);
+            assert_eq!((found.kind, &*found.reason), (kind, reason), "{end:?} {stdout} {stderr}");
+        }
+        let failed = [outcome(End::Exited(1), "", "1:2: error: no\nbut\n")];
+        let found = Verdict::new(&failed, &toolchain, &Proof::draw(), &[]);
+        assert_eq!((found.kind, &*found.result()), (Kind::Syntax, "failed: 1:2: error: no"));
+        let missing = [compiled, outcome(End::Exited(1), "", "No module named 'y'")];
+        let found = Verdict::new(&missing, &toolchain, &Proof::draw(), &["import y"]);
+        assert_eq!(
+            (found.kind, &*found.reason),
+            (Kind::Unjudged, "the problem needs y, which isn't there")
+        );
+    }
 }

@@ -63,9 +63,10 @@ impl Folder {
 
     /// Starts the binary in this folder; its standard streams are the files named here.
     pub fn spawn(&self, words: &[&str], stdin: Stdio) -> Child {
-        // The emulator takes addresses for all the memory that a device could have.
-        let is_emulated = words.contains(&"emulator");
-        let limit = if is_emulated { "unlimited" } else { MEMORY_LIMIT_KIB };
+        // The emulator takes addresses for all the memory that a device could have, and the virtual
+        // machines of programs that are judged for more than they use.
+        let is_spacious = words.contains(&"emulator") || words.contains(&"eval");
+        let limit = if is_spacious { "unlimited" } else { MEMORY_LIMIT_KIB };
         let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
         Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_jumpcoder")])

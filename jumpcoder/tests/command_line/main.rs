@@ -9,6 +9,7 @@ mod devices;
 mod doctor;
 mod eval;
 mod eval_hostile;
+mod eval_languages;
 mod folder;
 mod inspect;
 mod interruptions;

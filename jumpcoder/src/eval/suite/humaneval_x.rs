@@ -105,8 +105,8 @@ fn go_imports(setup: &str, solution: &str) -> String {
     format!("import (\n{})\n", lines.concat())
 }
 
-/// Every program imports three crates, which need a Cargo project, and next to none uses one: who
-/// doesn't is judged without them.
+/// Every program imports three crates, which the compiler alone doesn't have, and next to none uses
+/// one: who doesn't is judged without them.
 fn without_unused_crates(declaration: &str, solution: &str) -> String {
     let mut declaration = declaration.to_owned();
     for (import, name) in RUST_CRATES {
@@ -116,12 +116,6 @@ fn without_unused_crates(declaration: &str, solution: &str) -> String {
         }
     }
     declaration
-}
-
-/// The first crate that a text needs and that the compiler alone doesn't have.
-pub fn missing_crate(text: &str) -> Option<&'static str> {
-    let needed = RUST_CRATES.iter().find(|(import, _)| text.contains(import));
-    needed.map(|(import, _)| import.trim_start_matches("use ").trim_end_matches(';'))
 }
 
 #[cfg(test)]
@@ -142,7 +136,5 @@ mod tests {
         let declaration = "use rand::Rng;\nuse regex::Regex;\nuse md5;\nfn f() {\n";
         let (before, _) = program("rust", declaration, None, "Regex::new(\"\").unwrap();}");
         assert_eq!(before, "\nuse regex::Regex;\n\nfn f() {\n");
-        assert_eq!(missing_crate(&before), Some("regex::Regex"));
-        assert_eq!(missing_crate("fn main() {}"), None);
     }
 }

@@ -15,7 +15,6 @@ use crate::problem::{self, InputError, Source, layout};
 mod humaneval_x;
 mod proof;
 
-pub(super) use humaneval_x::missing_crate;
 pub use proof::Proof;
 
 type Object = Map<String, Value>;
@@ -183,6 +182,11 @@ impl Exam {
     /// MBPP's prompts are prose, so its own solutions are whole programs.
     pub fn is_canonical_whole(&self) -> bool {
         self.harness == Harness::Mbpp
+    }
+
+    /// The texts that no program can do anything about.
+    pub fn given(&self) -> [&str; 3] {
+        [&self.prompt, &self.tests.before, &self.tests.after]
     }
 
     /// All that decides about a verdict beside the solution.

@@ -1,13 +1,8 @@
-//! Languages that are compiled for the machine: C++, Rust and Go.
+//! Languages that are compiled for the machine: C++ and Rust.
 
 use std::path::PathBuf;
 
-use super::super::jail::FOLDER;
-use super::{
-    Harness, Messages, Toolchain, ToolchainError, ask, first_line, missing, program, words,
-};
-
-const TESTIFY: &str = "src/github.com/stretchr/testify/assert";
+use super::{Harness, Messages, Toolchain, ToolchainError, ask, first_line, program, words};
 
 pub(super) fn cpp(harness: Harness) -> Result<Toolchain, ToolchainError> {
     let found = program("cpp", "g++", "install the package `g++`")?;
@@ -28,8 +23,10 @@ pub(super) fn cpp(harness: Harness) -> Result<Toolchain, ToolchainError> {
         messages: Messages {
             assertion: &["Assertion `"],
             memory: &["std::bad_alloc"],
+            missing: &[("fatal error: ", ": No such file")],
             ..Messages::default()
         },
+        cache: None,
     })
 }
 
@@ -46,12 +43,12 @@ pub(super) fn rust(harness: Harness) -> Result<Toolchain, ToolchainError> {
     let messages = Messages {
         assertion: &["assertion `", "assertion failed"],
         memory: &["memory allocation of"],
+        untested: Some("running 0 tests"),
+        missing: &[("unresolved import `", "`"), ("module or crate `", "`")],
         ..Messages::default()
     };
     let (arguments, passed): (&[&str], _) = match harness {
-        Harness::HumanEvalX => {
-            (&["--test", "--edition", "2021"], Some("test result: ok. 1 passed"))
-        }
+        Harness::HumanEvalX => (&["--test", "--edition", "2021"], Some("test result: ok.")),
         _ => (&[], None),
     };
     compile.extend(words(arguments));
@@ -64,48 +61,6 @@ pub(super) fn rust(harness: Harness) -> Result<Toolchain, ToolchainError> {
         environment: Vec::new(),
         readable: vec![sysroot],
         messages: Messages { passed, ..messages },
-    })
-}
-
-/// Its own test command compiles and runs at once, and knows of tests that end the process.
-pub(super) fn go(harness: Harness) -> Result<Toolchain, ToolchainError> {
-    let found = program("go", "go", "install the package `golang-go`")?;
-    let root = PathBuf::from(ask("go", &found, &["env", "GOROOT"])?);
-    let mut readable = vec![root.clone()];
-    let mut path = format!("{FOLDER}/go");
-    if harness == Harness::HumanEvalX {
-        let own = ask("go", &found, &["env", "GOPATH"])?;
-        let folders = own.split(':').chain(["/usr/share/gocode"]).map(PathBuf::from);
-        let testify = folders.into_iter().find(|folder| folder.join(TESTIFY).is_dir());
-        let testify = testify.ok_or_else(|| {
-            let advice = "install the package `golang-github-stretchr-testify-dev`";
-            missing("go", "the package testify", advice)
-        })?;
-        path = testify.display().to_string();
-        readable.push(testify);
-    }
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let go = root.join("bin/go");
-    Ok(Toolchain {
-        version: ask("go", &go, &["version"])?,
-        source: "program_test.go",
-        compile: Vec::new(),
-        run: words([go.as_os_str(), "test".as_ref(), "-v".as_ref(), "program_test.go".as_ref()]),
-        environment: vec![
-            pair("GO111MODULE", "off"),
-            pair("GOPATH", &path),
-            pair("GOCACHE", &format!("{FOLDER}/go-cache")),
-            pair("GOFLAGS", "-p=1"),
-            pair("GOTOOLCHAIN", "local"),
-            pair("GOTELEMETRY", "off"),
-        ],
-        readable,
-        messages: Messages {
-            assertion: &["--- FAIL"],
-            syntax: &["[build failed]", "[setup failed]"],
-            memory: &["out of memory"],
-            passed: Some("--- PASS: "),
-            ..Messages::default()
-        },
+        cache: None,
     })
 }

@@ -8,18 +8,20 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::jail::FOLDER;
+use super::jail::{FOLDER, Scratch};
 use super::suite::Harness;
 
 mod compiled;
+mod go;
 mod scripts;
 mod virtual_machines;
 
 /// A language's tools and what their messages mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Toolchain {
     /// What it calls itself.
     pub version: String,
@@ -35,6 +37,8 @@ pub struct Toolchain {
     pub readable: Vec<PathBuf>,
     /// How its messages are read.
     pub messages: Messages,
+    /// What was compiled before, in a folder among the readable ones.
+    pub cache: Option<Arc<Scratch>>,
 }
 
 /// Texts in what a failing program writes.
@@ -48,6 +52,10 @@ pub struct Messages {
     pub memory: &'static [&'static str],
     /// The tests were run, where no proof can be printed.
     pub passed: Option<&'static str>,
+    /// There are no tests.
+    pub untested: Option<&'static str>,
+    /// What stands before and after the name of a library that isn't there.
+    pub missing: &'static [(&'static str, &'static str)],
     /// Is any text on standard error a failure?
     pub silent: bool,
 }
@@ -86,7 +94,7 @@ impl Toolchain {
             "php" => scripts::php(),
             "cpp" => compiled::cpp(harness),
             "rs" | "rust" => compiled::rust(harness),
-            "go" => compiled::go(harness),
+            "go" => go::go(harness),
             "java" => virtual_machines::java(harness),
             "cs" | "csharp" => virtual_machines::c_sharp(),
             _ => Err(ToolchainError::Unknown(language.to_owned())),

@@ -26,8 +26,10 @@ pub(super) fn python() -> Result<Toolchain, ToolchainError> {
             assertion: &["AssertionError"],
             syntax: &["SyntaxError:", "IndentationError:", "TabError:"],
             memory: &["MemoryError"],
+            missing: &[("No module named '", "'")],
             ..Messages::default()
         },
+        cache: None,
     })
 }
 
@@ -44,10 +46,12 @@ pub(super) fn javascript(harness: Harness) -> Result<Toolchain, ToolchainError> 
             assertion: &NODE_ASSERTIONS,
             syntax: &["SyntaxError"],
             memory: &["heap out of memory"],
+            missing: &[("Cannot find module '", "'")],
             // Its assertions only complain.
             silent: harness == Harness::HumanEvalX,
             ..Messages::default()
         },
+        cache: None,
     })
 }
 
@@ -56,8 +60,9 @@ pub(super) fn typescript() -> Result<Toolchain, ToolchainError> {
     let advice = "`npm install typescript`, and put its `node_modules/.bin` into PATH";
     let compiler = program("ts", "tsc", advice)?;
     let compiler = compiler.canonicalize().map_err(|e| missing("ts", "tsc", &e.to_string()))?;
-    // `typescript/bin/tsc`.
-    readable.extend(compiler.ancestors().nth(2).map(Path::to_owned));
+    // Its parts are packages of their own, beside it.
+    let is_packages = |folder: &&Path| folder.file_name().is_some_and(|n| n == "node_modules");
+    readable.extend(compiler.ancestors().find(is_packages).map(Path::to_owned));
     let compiler = words([compiler]).remove(0);
     let found = ask("ts", Path::new(&node), &[&compiler, "--version"])?;
     let compile = [&*node, &compiler, "--target", "esnext", "program.ts"];
@@ -72,8 +77,10 @@ pub(super) fn typescript() -> Result<Toolchain, ToolchainError> {
             assertion: &NODE_ASSERTIONS,
             syntax: &["SyntaxError"],
             memory: &["heap out of memory"],
+            missing: &[("Cannot find module '", "'")],
             ..Messages::default()
         },
+        cache: None,
     })
 }
 
@@ -92,6 +99,7 @@ pub(super) fn php() -> Result<Toolchain, ToolchainError> {
             memory: &["Allowed memory size"],
             ..Messages::default()
         },
+        cache: None,
     })
 }
 

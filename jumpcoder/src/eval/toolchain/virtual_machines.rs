@@ -42,8 +42,10 @@ pub(super) fn java(harness: Harness) -> Result<Toolchain, ToolchainError> {
         messages: Messages {
             assertion: &["java.lang.AssertionError"],
             memory: &["java.lang.OutOfMemoryError"],
+            missing: &[("error: package ", " does not exist")],
             ..Messages::default()
         },
+        cache: None,
     })
 }
 
@@ -68,6 +70,7 @@ pub(super) fn c_sharp() -> Result<Toolchain, ToolchainError> {
             memory: &["System.OutOfMemoryException"],
             ..Messages::default()
         },
+        cache: None,
     })
 }
 
