@@ -6,6 +6,7 @@
 //! a [`Verdict`](verdict::Verdict). From the verdicts come the [`report`] and the [`results`].
 
 pub mod exports;
+pub mod infilling;
 pub mod jail;
 pub mod judge;
 pub mod report;

@@ -179,6 +179,40 @@ fn samples_of_other_tools_are_read() {
 }
 
 #[test]
+fn gaps_are_filled_and_judged() {
+    let folder = benchmark();
+    if !can_judge(&folder) {
+        return;
+    }
+    let gap = |idx: usize| {
+        json!({
+            "task_id": format!("SingleLineInfilling/{idx}/L0"), "entry_point": "f",
+            "prompt": "def f():\n    total = 0\n    for number in [1]:\n",
+            "suffix": "    return total\n", "canonical_solution": "        total += number\n",
+            "test": "def check(candidate):\n    assert candidate() == 1\n",
+        })
+    };
+    folder
+        .write("gaps", (0..5).map(gap).map(|gap| format!("{gap}\n")).collect::<Vec<_>>().concat());
+    for concurrency in [1, 3] {
+        let line = "eval infilling --data gaps --device cpu --output results --force";
+        let run = folder.run(&format!("{line} --concurrency {concurrency}"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let lines = folder.json_lines("results");
+        assert_eq!(lines.len(), 5);
+        let infill = lines[0]["completion"].as_str().unwrap();
+        assert!(infill.ends_with('\n') && infill.lines().count() == 1, "{infill:?}");
+        let is_exact = infill == "        total += number\n";
+        let expected = if is_exact { "exact match: 100.0 %" } else { "exact match: 0.0 %" };
+        assert!(run.stdout.starts_with(expected), "{infill:?}: {}", run.stdout);
+        for line in &lines {
+            assert_eq!(line["completion"], infill, "the same, whatever is filled beside it");
+            assert!(!is_exact || line["passed"] == true, "{line}");
+        }
+    }
+}
+
+#[test]
 fn useless_arguments_are_refused() {
     let folder = benchmark();
     folder.write("foreign", "{\"task_id\": \"x\", \"solution\": \"\"}\n");

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use jumpcoder::generator::ModelChoice;
 
-use super::{at_least_one, at_most, mebibytes};
+use super::{DeviceArgs, at_least_one, at_most, mebibytes, num_threads};
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct EvalArgs {
+    #[command(subcommand)]
+    pub command: Option<EvalCommand>,
     /// Files of programs as JSONL, plain or gzipped; several are compared with the first
     ///
     /// Each line names its problem (`task_id`, or `name`) and has a whole program (`solution`), or
@@ -32,6 +36,49 @@ pub struct EvalArgs {
     pub results: ResultsArgs,
     #[command(flatten)]
     pub jail: JailArgs,
+    /// No progress and no table, only errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Judge what a model fills into the gaps of HumanEval-Infilling
+    ///
+    /// Tells how many infills are exactly what was taken away, and how many programs pass. A gap
+    /// whose id begins with `SingleLine` gets one line, any other what the model writes to its end.
+    Infilling(Box<InfillingArgs>),
+}
+
+#[derive(Args, Debug)]
+pub struct InfillingArgs {
+    /// Problems with `prompt`, `suffix` and tests; may be repeated
+    #[arg(long, value_name = "FILE", required = true)]
+    pub data: Vec<PathBuf>,
+    /// `tiny`, the embedded model, or a folder in Hugging Face layout
+    #[arg(long, value_name = "MODEL", default_value = "tiny")]
+    pub model: ModelChoice,
+    /// Only the first N problems of the data
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// Tokens of an infill at most
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub max_tokens: usize,
+    /// Gaps that are filled at the same time
+    #[arg(long, value_name = "N", default_value = "32", value_parser = num_jobs)]
+    pub concurrency: usize,
+    /// Longest prompt in tokens, with its infill, if the model can so many
+    #[arg(long, value_name = "N", default_value = "2048", value_parser = at_least_one)]
+    pub max_context: usize,
+    /// Threads of the model [default: the cores of this machine]
+    #[arg(long, value_name = "N", value_parser = num_threads)]
+    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub results: ResultsArgs,
+    #[command(flatten)]
+    pub jail: JailArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// No progress and no table, only errors
     #[arg(long, short)]
     pub quiet: bool,

@@ -21,7 +21,7 @@ use jumpcoder::settings::{Checker, Mode};
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
 pub use self::doctor::DoctorArgs;
-pub use self::eval::{EvalArgs, JailArgs, ResultsArgs};
+pub use self::eval::{EvalArgs, EvalCommand, InfillingArgs, JailArgs, ResultsArgs};
 pub use self::inspect::InspectArgs;
 pub use self::selftest::{KernelsArgs, SelftestArgs};
 pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};

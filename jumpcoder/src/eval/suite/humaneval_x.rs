@@ -33,8 +33,18 @@ const PYTHON_IMPORTS: [&str; 13] = [
 ];
 
 /// Packages that programs may use without naming them.
-const GO_PACKAGES: [&str; 9] =
-    ["bytes", "crypto/md5", "fmt", "math", "math/rand", "regexp", "sort", "strconv", "strings"];
+const GO_PACKAGES: [&str; 10] = [
+    "bytes",
+    "crypto/md5",
+    "fmt",
+    "math",
+    "math/rand",
+    "regexp",
+    "sort",
+    "strconv",
+    "strings",
+    "time",
+];
 
 /// Crates that its Cargo project has, and the names that come from them.
 const RUST_CRATES: [(&str, &str); 3] =
@@ -93,9 +103,13 @@ pub(super) fn program(
 
 /// The packages that a program uses and that the tests don't import.
 fn go_imports(setup: &str, solution: &str) -> String {
+    // Prose has full stops behind such names.
+    let code: Vec<&str> =
+        solution.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let is_used = |package: &&&str| {
         let name = package.rsplit('/').next().expect("a name has a last part");
-        !setup.contains(&format!("\"{package}\"")) && solution.contains(&format!("{name}."))
+        let name = format!("{name}.");
+        !setup.contains(&format!("\"{package}\"")) && code.iter().any(|l| l.contains(&name))
     };
     let used: Vec<_> = GO_PACKAGES.iter().filter(is_used).collect();
     if used.is_empty() {
@@ -125,10 +139,12 @@ mod tests {
     #[test]
     fn go_imports_what_is_used() {
         let setup = "package main\n\nimport (\n    \"strings\"\n    \"testing\"\n)\n";
-        let solution = "import (\n    \"sort\"\n)\nfunc f() { strings.X(); sort.Ints(nil) }";
+        let code = "// Give the bytes.\nfunc f() { strings.X(); sort.Ints(nil) }";
+        let solution = format!("import (\n    \"sort\"\n)\n{code}");
+        let solution = &solution;
         let (before, rest) = program("go", setup, Some("import (\n    \"sort\"\n)\n"), solution);
         assert_eq!(before, format!("{setup}import (\n    \"sort\"\n)\n"));
-        assert_eq!(rest, "func f() { strings.X(); sort.Ints(nil) }");
+        assert_eq!(rest, code);
     }
 
     #[test]
