@@ -116,7 +116,7 @@ impl Run<'_> {
             passed: verdict.kind == Kind::Passed,
             verdict: verdict.kind,
             language: exam.language.clone(),
-            undefined: program.and_then(|program| undefined(&exam.language, &program)),
+            undefined: program.and_then(|whole| undefined(&exam.language, &exam.program(&whole))),
             exit_code: verdict.exit_code,
             seconds: verdict.seconds,
             samples: slot.samples.clone(),

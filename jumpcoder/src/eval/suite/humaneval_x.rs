@@ -80,12 +80,12 @@ pub(super) fn program(
     before: &str,
     import: Option<&str>,
     solution: &str,
-) -> (String, String) {
+) -> [String; 2] {
     match language {
         "cpp" => {
             let missing = CPP_HEADERS.iter().filter(|header| !solution.contains(**header));
             let headers: String = missing.flat_map(|header| [*header, "\n"]).collect();
-            (headers, solution.to_owned())
+            [headers, solution.to_owned()]
         }
         "go" => {
             let import = import.unwrap_or_default();
@@ -94,10 +94,10 @@ pub(super) fn program(
             } else {
                 solution.replacen(import, "", 1)
             };
-            (before.to_owned() + &go_imports(before, &solution), solution)
+            [before.to_owned() + &go_imports(before, &solution), solution]
         }
-        "rust" => (without_unused_crates(before, solution), solution.to_owned()),
-        _ => (before.to_owned(), solution.to_owned()),
+        "rust" => [without_unused_crates(before, solution), solution.to_owned()],
+        _ => [before.to_owned(), solution.to_owned()],
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
         let code = "// Give the bytes.\nfunc f() { strings.X(); sort.Ints(nil) }";
         let solution = format!("import (\n    \"sort\"\n)\n{code}");
         let solution = &solution;
-        let (before, rest) = program("go", setup, Some("import (\n    \"sort\"\n)\n"), solution);
+        let [before, rest] = program("go", setup, Some("import (\n    \"sort\"\n)\n"), solution);
         assert_eq!(before, format!("{setup}import (\n    \"sort\"\n)\n"));
         assert_eq!(rest, code);
     }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn rust_goes_without_crates_that_nobody_uses() {
         let declaration = "use rand::Rng;\nuse regex::Regex;\nuse md5;\nfn f() {\n";
-        let (before, _) = program("rust", declaration, None, "Regex::new(\"\").unwrap();}");
+        let [before, _] = program("rust", declaration, None, "Regex::new(\"\").unwrap();}");
         assert_eq!(before, "\nuse regex::Regex;\n\nfn f() {\n");
     }
 }

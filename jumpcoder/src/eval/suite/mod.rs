@@ -168,15 +168,20 @@ impl Exam {
     /// The text that is run: `solution`, a whole program, with the tests, which end by printing the
     /// proof where the language's own tools don't say how many tests they ran.
     pub fn text(&self, solution: &str, proof: &Proof) -> String {
-        let Tests { before, after, import } = &self.tests;
-        let (before, solution) = match self.harness {
-            Harness::HumanEvalX => {
-                humaneval_x::program(&self.language, before, import.as_deref(), solution)
-            }
-            _ => (before.clone(), solution.to_owned()),
-        };
-        let text = format!("{before}{solution}{}{after}", self.separator());
+        let text = self.program(solution) + self.separator() + &self.tests.after;
         proof.put_into(&text, &self.language, self.harness)
+    }
+
+    /// `solution` with what the harness puts before it.
+    pub fn program(&self, solution: &str) -> String {
+        let Tests { before, import, .. } = &self.tests;
+        match self.harness {
+            Harness::HumanEvalX => {
+                let import = import.as_deref();
+                humaneval_x::program(&self.language, before, import, solution).concat()
+            }
+            _ => format!("{before}{solution}"),
+        }
     }
 
     /// MBPP's prompts are prose, so its own solutions are whole programs.
