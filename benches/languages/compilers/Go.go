@@ -53,7 +53,7 @@ func answer(text []byte, load types.Importer, output io.Writer) {
 		Error: func(err error) {
 			if found, ok := err.(types.Error); ok {
 				if name := undefined(found.Msg); name != "" {
-					fmt.Fprintf(output, "%d %s\n", files.Position(found.Pos).Line, name)
+					fmt.Fprintf(output, "%d %s\n", files.PositionFor(found.Pos, false).Line, name)
 				}
 			}
 		},

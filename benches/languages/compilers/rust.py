@@ -16,7 +16,7 @@ from . import Missing, problems, sources
 
 # Programs of one process: if one has an early error, all others are asked about again.
 NUM_AT_ONCE = 64
-COMMAND = ["rustc", "--edition", "2021", "--crate-type", "lib", "--emit", "metadata",
+COMMAND = ["rustc", "--edition", "2021", "--test", "--emit", "metadata",
            "--error-format", "json", "-A", "warnings", "--out-dir", "."]
 OF_CRATE = re.compile(r"\bcrate::|^#!\[", re.MULTILINE)
 # What is said of a name that isn't there, or not as what it is used as.
@@ -81,7 +81,7 @@ def read(error_and_spans):
     code = (error["code"] or {}).get("code")
     if code == "E0432":
         names = [(span, NO_MODULE.search(span["label"] or "")) for span in spans]
-        return True, [(span["line_start"], name.group(1)) for span, name in names if name]
+        return True, [(span["line_start"], name.group(1) if name else "") for span, name in names]
     line = spans[0]["line_start"]
     missing = MISSING.match(error["message"])
     if missing and code != "E0574":
