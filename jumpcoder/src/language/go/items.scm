@@ -13,5 +13,12 @@
   (var_declaration)
   (const_declaration)
 ] (import_declaration) @misplaced)
-(source_file (_) (package_clause) @misplaced)
+(source_file [
+  (import_declaration)
+  (function_declaration)
+  (method_declaration)
+  (type_declaration)
+  (var_declaration)
+  (const_declaration)
+] (package_clause) @misplaced)
 (source_file (expression_statement (interpreted_string_literal)) @misplaced)

@@ -66,7 +66,7 @@
 ((default_case) @scope (#set! ordered))
 ((communication_case) @scope (#set! ordered))
 (var_spec name: (identifier) @define.any) @from
-(const_spec name: (identifier) @define.any) @from
+(const_spec (identifier) @define.any) @from
 (short_var_declaration left: (expression_list (identifier) @define.any)) @from
 (range_clause left: (expression_list (identifier) @define.any) ":=") @from
 (receive_statement left: (expression_list (identifier) @define.any) ":=") @from

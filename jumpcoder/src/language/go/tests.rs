@@ -23,7 +23,7 @@ fn finds_what_packages_define() {
     );
     check("type I interface { J; m(x K) L; ~int | M }\n", "J K L M");
     check("type (\n\tA = B\n\tC []D\n)\n", "B D");
-    check("const (\n\tx = iota\n\ty\n)\nvar (\n\tz int = x + w\n)\n", "w");
+    check("const (\n\tx, v int = iota, v\n\ty\n)\nvar (\n\tz int = x + w\n)\n", "w");
     check("func f(n n, m ...o) {}\n", "n o");
     check("var f func(x int) y = g(x)\n", "g x y");
 }
@@ -132,11 +132,12 @@ fn sees_where_a_function_ends() {
 #[test]
 fn judges_insertions() {
     let program =
-        "package main\n\n// f\nfunc f(xs []int) int {\n\tsort.Ints(xs)\n\treturn min(xs)\n";
+        "// head\npackage main\n// f\nfunc f(xs []int) int {\n\tsort.Ints(xs)\n\treturn min(xs)\n";
     let check = |position, infill, defined| {
         checks::check_defined(&GO, program, position, infill, defined);
     };
-    check(1, "import \"sort\"\n", "sort");
+    check(2, "import \"sort\"\n", "sort");
+    check(1, "import \"sort\"\n", "");
     check(2, "import (\n\t\"math\"\n\t\"sort\"\n)\n", "sort");
     check(2, "import s \"sort\"\n", "");
     check(2, "import \"strings\"\n", "");
