@@ -59,8 +59,10 @@ pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
         "py" | "pyi" | "pyw" => by_name("python", false),
         "java" => by_name("java", false),
         "cs" => by_name("cs", false),
+        "go" => by_name("go", false),
         "js" | "mjs" | "cjs" | "jsx" => by_name("js", false),
         "php" => by_name("php", false),
+        "rs" => by_name("rust", false),
         "ts" | "mts" | "cts" => by_name("ts", false),
         _ => None,
     }

@@ -314,6 +314,11 @@ impl Found {
         )
     }
 
+    /// Is it the name of what has members?
+    pub(super) fn is_owner(&self) -> bool {
+        self.role == Role::Owner
+    }
+
     /// Is it a use of a name?
     pub(super) fn is_use(&self) -> bool {
         matches!(self.role, Role::Use(_) | Role::Capture(_))

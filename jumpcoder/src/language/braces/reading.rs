@@ -82,6 +82,14 @@ pub(super) struct BraceReading {
     imports: Vec<Found>,
 }
 
+/// What an infill may change.
+struct Effect {
+    /// The undefined names that it has an answer to.
+    concerned: Vec<usize>,
+    /// Are definitions of the program seen from elsewhere by it?
+    shows_program: bool,
+}
+
 impl BraceReading {
     pub(super) fn of(language: &'static BraceLanguage, lines: Vec<String>) -> Self {
         let text = Text::of(language, &lines.concat());
@@ -101,28 +109,38 @@ impl BraceReading {
         Self { lines, text, undefined, uses, imports: found }
     }
 
-    /// Which undefined names `infill` has an answer to, wherever it stands.
-    fn concerned(&self, infill: &[&str]) -> Vec<usize> {
+    /// What `infill` may change, wherever it stands.
+    fn effect(&self, infill: &[&str]) -> Effect {
         let infill = Text::of(self.text.language, &infill.concat());
         let found = infill.find();
         let brought = infill.scopes(&found);
-        let is_brought =
-            |&idx: &usize| brought.introduces(&self.undefined[idx].name, self.uses[idx].0);
-        (0..self.undefined.len()).filter(is_brought).collect()
+        let shows_program = brought.imported().any(|path| self.is_of_program(path));
+        let is_brought = |&idx: &usize| {
+            shows_program || brought.introduces(&self.undefined[idx].name, self.uses[idx].0)
+        };
+        Effect { concerned: (0..self.undefined.len()).filter(is_brought).collect(), shows_program }
+    }
+
+    /// Does `path` stand for something that this program has names in?
+    fn is_of_program(&self, path: &str) -> bool {
+        let mut owners = self.imports.iter().filter(|found| found.is_owner());
+        self.text.language.rules.is_around(path)
+            || owners.any(|owner| &self.text.repaired[owner.range.clone()] == path)
     }
 
     /// The names that are undefined with `num_rows` inserted before line `position`; of those that
-    /// were undefined before, only the `concerned` ones need be told.
+    /// were undefined before, only the concerned ones need be told.
     fn undefined_with(
         &self,
         with_infill: &Text,
         position: usize,
         num_rows: usize,
-        concerned: &[usize],
+        effect: &Effect,
     ) -> BTreeSet<Undefined> {
-        let found = match self.changed(with_infill, position) {
+        let changed = self.changed(with_infill, position).filter(|_| !effect.shows_program);
+        let found = match changed {
             Some(changed) => {
-                let uses = concerned.iter().map(|&idx| &self.uses[idx].1);
+                let uses = effect.concerned.iter().map(|&idx| &self.uses[idx].1);
                 let known = uses.chain(&self.imports).map(|known| {
                     let is_below = known.range.start >= changed.start;
                     if is_below { known.shifted(changed.len(), num_rows) } else { known.clone() }
@@ -172,16 +190,16 @@ impl Reading for BraceReading {
     }
 
     fn defined_by(&self, position: usize, infill: &[&str]) -> BTreeSet<String> {
-        let concerned = self.concerned(infill);
-        if concerned.is_empty() {
+        let effect = self.effect(infill);
+        if effect.concerned.is_empty() {
             return BTreeSet::new();
         }
         let with_infill = self.text.edited(&inserted(&self.lines, position, infill));
         if self.is_broken_by(&with_infill) {
             return BTreeSet::new();
         }
-        let still = self.undefined_with(&with_infill, position, infill.len(), &concerned);
-        let concerned = concerned.into_iter().map(|idx| &self.undefined[idx]);
+        let still = self.undefined_with(&with_infill, position, infill.len(), &effect);
+        let concerned = effect.concerned.into_iter().map(|idx| &self.undefined[idx]);
         let defined = concerned.filter(|missing| !still.contains(missing));
         defined.map(|defined| defined.name.clone()).collect()
     }

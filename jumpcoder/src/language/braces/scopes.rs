@@ -154,6 +154,11 @@ impl<'s> Scopes<'s> {
             || scope.prefixes.iter().any(is_prefixed)
     }
 
+    /// What the root imports as a whole.
+    pub(super) fn imported(&self) -> impl Iterator<Item = &'s str> {
+        self.nested[ScopeId::ROOT.0].groups.iter().map(|group| group.path)
+    }
+
     fn is_bound(&self, name_use: &Use) -> bool {
         let Use { name, spaces, at, scope, .. } = *name_use;
         let normal = self.rules.normal(name, spaces);

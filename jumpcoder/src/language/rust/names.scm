@@ -9,9 +9,6 @@
 (scoped_type_identifier name: (type_identifier) @ignore)
 (lifetime (identifier) @ignore)
 (label (identifier) @ignore)
-(attribute (identifier) @ignore)
-(attribute (scoped_identifier path: (identifier) @ignore))
-(token_tree (identifier) @ignore)
 (type_binding name: (type_identifier) @ignore)
 (associated_type name: (type_identifier) @ignore)
 
@@ -20,6 +17,38 @@
 (scoped_type_identifier path: (identifier) @use.type)
 (generic_type type: (identifier) @use.type)
 (macro_invocation macro: (identifier) @use.macro)
+
+(attribute (identifier) @ignore)
+(attribute (scoped_identifier path: (identifier) @ignore))
+
+; Of mere tokens, what is followed by arguments is taken for a function, what by `::` for a type.
+((macro_definition) @scope)
+((macro_invocation) @scope)
+(token_tree (identifier) @ignore)
+(token_repetition (identifier) @ignore)
+(token_tree (identifier) @use.value.function . (token_tree . "("))
+(token_repetition (identifier) @use.value.function . (token_tree . "("))
+(token_tree (identifier) @ignore . [
+  "!" "!=" "#" "%" "&" "&&" "*" "+" "+=" "," "-" "-=" "->" "." ".." "..=" "/" ":" ";" "<" "<<" "<="
+  "=" "==" "=>" ">" ">=" ">>" "?" "@" "^" "as" "|" "||"
+])
+(token_repetition (identifier) @ignore . [
+  "!" "!=" "#" "%" "&" "&&" "*" "+" "+=" "," "-" "-=" "->" "." ".." "..=" "/" ":" ";" "<" "<<" "<="
+  "=" "==" "=>" ">" ">=" ">>" "?" "@" "^" "as" "|" "||"
+])
+(token_tree (identifier) @use.type . "::")
+(token_tree "let" . (identifier) @define.value)
+(token_tree "static" . (identifier) @define.function (#set! outside) (#set! hoisted))
+(token_tree ["." "::" "fn" "struct"] . (identifier) @ignore)
+(token_repetition ["." "::" "fn" "struct"] . (identifier) @ignore)
+(token_tree . "[" . (identifier) @ignore)
+(token_tree "#" . (token_tree (token_tree (identifier) @ignore)))
+(token_tree "#" . (token_tree (token_tree (token_tree (identifier) @ignore))))
+(token_repetition "#" . (token_tree (token_tree (identifier) @ignore)))
+(token_repetition "#" . (token_tree (token_tree (token_tree (identifier) @ignore))))
+(attribute (token_tree (identifier) @ignore))
+(attribute (token_tree (token_tree (identifier) @ignore)))
+(attribute (token_tree (token_tree (token_tree (identifier) @ignore))))
 
 ; Names that arguments of macros have, as in `println!("{x}", x = 1)`.
 (tuple_expression (assignment_expression left: (identifier) @ignore))
@@ -84,7 +113,7 @@
 (type_item name: (type_identifier) @define.type (#set! outside) (#set! hoisted))
 (const_item name: (identifier) @define.function (#set! hoisted))
 (static_item name: (identifier) @define.function (#set! hoisted))
-(macro_definition name: (identifier) @define.macro)
+(macro_definition name: (identifier) @define.macro (#set! outside))
 (enum_item name: (type_identifier) @owner)
 (enum_variant name: (identifier) @define.any)
 (mod_item name: (identifier) @owner)

@@ -34,8 +34,8 @@ fn finds_what_items_define() {
         "mod m { fn f() { g(); h(); std::mem::take(x); } fn h() {} }\nfn g() { m::f(); h(); }\n",
         "g h x",
     );
-    check("macro_rules! m { ($x:expr) => { y($x) } }\nfn f() { m!(z); n!(z); }\n", "n");
-    check("#[derive(Debug, Foo)]\n#[bar(baz = qux)]\nstruct A;\n", "");
+    check("macro_rules! m { ($x:expr) => { y($x) } }\nfn f() { m!(z); n!(z); }\n", "n y");
+    check("#[derive(Debug, Foo)]\n#[cfg(any(not(x), all(y)))]\n#[rustfmt::skip]\nstruct A;\n", "");
     check("extern crate x;\nextern crate y as z;\nfn f() { x::f(); y::f(); z::f(); }\n", "y");
     check("extern \"C\" { fn g(x: T); }\nfn f() { unsafe { g(x) } }\n", "T x");
 }
@@ -123,6 +123,18 @@ fn finds_names_in_arguments_of_macros() {
     check_body("format!(\"{}\", vec![x.map(|y| y + z)])", "x z");
     check_body("match a { _ => unreachable!(\"{}\", x), }", "x");
     check_body("matches!(x, Some(y)); foo![z]; std::println!(\"{}\", w)", "foo");
+    check_body(
+        "matches!(g(a.h(x)), i::J(y)); foo!(K::l(x), fn m() {}, match n { x => a })",
+        "K foo g i",
+    );
+    check(
+        "macro_rules! m { ($($f:ident),*) => { $(#[test] #[cfg(not(a))] fn $f() { let g = |x| x; g(h(1)); })* } }\nfn f() { g(); }\n",
+        "g h",
+    );
+    check(
+        "thread_local! { static X: RefCell<i32> = RefCell::new(1); }\nfn f() { X.g(Y); }\n",
+        "RefCell Y",
+    );
 }
 
 #[test]
@@ -211,6 +223,19 @@ fn judges_insertions() {
     check(3, "fn g(xs: i32) {}\n", "");
     check(1, "fn g(&self) {}\n", "");
     check(1, "fn h(xs: i32) {}\n", "");
+}
+
+#[test]
+fn judges_imports_of_what_the_program_has() {
+    let program = "enum E { A, B }\nfn g() {}\nmod m {\n    fn f() {\n        g(A, C);\n    }\n}\nfn h() {\n    B;\n}\n";
+    let check = |position, infill, defined| {
+        checks::check_defined(&RUST, program, position, infill, defined);
+    };
+    check(3, "    use super::*;\n", "g");
+    check(2, "use super::*;\n", "");
+    check(0, "use E::*;\n", "B");
+    check(8, "    use E::*;\n", "B");
+    check(0, "use F::*;\n", "");
 }
 
 #[test]
