@@ -2,8 +2,8 @@
 //! long; and its verdict on an insertion is what reading the program with the insertion shows.
 //!
 //! The texts are made from a number, so a failure names the text that it came from. The gate runs a
-//! few hundred for each language. `JUMP_NUM_TEXTS=1000000 JUMP_LANGUAGE=python` before `cargo test -p
-//! jumpcoder --test languages -- --nocapture` takes more of one, and says which took longest.
+//! few hundred for each language. `JUMP_NUM_TEXTS=1000000 JUMP_LANGUAGE=python` before `cargo test
+//! -p jumpcoder --test languages -- --nocapture` takes more of one, and says which took longest.
 
 mod texts;
 mod verdicts;
