@@ -32,5 +32,6 @@
     (enum_declaration) (delegate_declaration) (namespace_declaration)]
   (global_statement) @misplaced)
 (compilation_unit (file_scoped_namespace_declaration) (global_statement) @misplaced)
-(block (local_function_statement (modifier ["public" "private" "protected" "internal"])
-  @misplaced))
+(local_function_statement (modifier ["public" "private" "protected" "internal"]) @misplaced)
+(_ body: (local_function_statement) @misplaced)
+(if_statement (local_function_statement) @misplaced)

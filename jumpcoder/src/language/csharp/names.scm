@@ -4,7 +4,8 @@
 (identifier) @use.any
 (_ type: (identifier) @use.type)
 (generic_name . (identifier) @use.type)
-(invocation_expression function: (generic_name . (identifier) @use.any))
+(invocation_expression function: (identifier) @use.value)
+(invocation_expression function: (generic_name . (identifier) @use.value))
 (argument (generic_name . (identifier) @use.any))
 (type_argument_list (identifier) @use.type)
 (method_declaration returns: (identifier) @use.type)

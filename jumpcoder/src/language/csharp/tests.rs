@@ -51,7 +51,7 @@ fn finds_undefined_names_of_statements() {
     check_body("l: goto l; int G(int x) => x + H(); int H() => 1; G(2);", "");
     check_body("(int a, var b) = F(); var (c, d) = (a, b); (c, d) = (d, e);", "e");
     check_body("lock (this) { int v = nameof(A).Length; dynamic w = default(B); }", "B");
-    check_body("if (F is string s && s.Length > 0) G(s);", "G");
+    check_body("if (F is string s && s.Length > 0) A(s);", "A");
 }
 
 #[test]
@@ -165,6 +165,8 @@ fn judges_insertions() {
     check(3, "            int G(List<int> xs) { return 1; }\n", "G");
     check(1, "    int G(List<int> xs) { return 1; }\n", "");
     check(0, "int G(List<int> xs) { return 1; }\n", "");
+    let embedded = "class A {\n void F() {\n if (F == null)\n G();\n }\n}\n";
+    checks::check_defined(&CSHARP, embedded, 3, "int G() { return 1; }\n", "");
     check(2, "        int H(List<int> xs) { return 1; }\n", "");
 }
 
