@@ -48,8 +48,8 @@ pub fn combine(
     Some(Candidate { position, inserted, kind })
 }
 
-/// What is inserted of `infill`: the lines of what takes several, otherwise the first line. `None` if it begins
-/// a control statement.
+/// What is inserted of `infill`: the lines of what takes several, otherwise the first line. `None`
+/// if it begins a control statement.
 pub fn inserted(
     infill: &str,
     kind: InfillKind,

@@ -151,9 +151,9 @@ pub trait Language: Send + Sync {
         self.classify(infill) == InfillKind::Function
     }
 
-    /// The lines of the function, or of what else takes lines, that `text` begins with, once its end
-    /// can be seen: the byte length of those lines, without blank ones at the end. `None` while it
-    /// may still go on; at the end of the generation, the whole text is the function.
+    /// The lines of the function, or of what else takes lines, that `text` begins with, once its
+    /// end can be seen: the byte length of those lines, without blank ones at the end. `None` while
+    /// it may still go on; at the end of the generation, the whole text is the function.
     fn function_len(&self, text: &str) -> Option<usize>;
 
     /// What no token of an infill may begin with: what opens comments.

@@ -193,8 +193,11 @@ fn sees_which_infills_take_lines() {
 fn survives() {
     checks::check_survives(
         &GO,
-        "package p\nimport (\n . \"m\"\n n `o`\n)\ntype A[T any] struct { *B; c, d E `t` }\nfunc (a *A[T]) f(x \
-         ...int) (y int) {\n l: for i, v := range x { if v := <-c; v > 'é' { break l } }\n switch t \
-         := y.(type) { case *int: goto l }\n select { case <-c: }\n return A{k: {1}, \"\\\"\": 2}.f\n}\n",
+        "package p\nimport (\n . \"m\"\n n `o`\n)\ntype A[T any] struct { *B; c, d E `t` }\nfunc \
+         (a *A[T]) f(x \
+         ...int) (y int) {\n l: for i, v := range x { if v := <-c; v > 'é' { break l } }\n \
+         switch t \
+         := y.(type) { case *int: goto l }\n select { case <-c: }\n return A{k: {1}, \"\\\"\": \
+         2}.f\n}\n",
     );
 }

@@ -43,7 +43,8 @@ fn finds_what_items_define() {
 #[test]
 fn finds_what_generics_define() {
     check(
-        "fn f<'a, T: X, const N: usize>(x: &'a [T; N]) -> U where T: Y<Item = V> { N }\nfn g() -> T {}\n",
+        "fn f<'a, T: X, const N: usize>(x: &'a [T; N]) -> U where T: Y<Item = V> { N }\nfn g() \
+         -> T {}\n",
         "T U V X Y",
     );
     check(
@@ -60,11 +61,13 @@ fn finds_what_imports_define() {
         "HashSet fmt",
     );
     check(
-        "use std::{cmp::{max, self}, fmt, io::Read as R};\nfn f(x: R) { max(cmp::min(1), fmt::Y); Read }\n",
+        "use std::{cmp::{max, self}, fmt, io::Read as R};\nfn f(x: R) { max(cmp::min(1), \
+         fmt::Y); Read }\n",
         "Read",
     );
     check(
-        "use std::collections::hash_map::{self, Entry};\nfn f(x: Entry) { hash_map::f(); HashMap }\n",
+        "use std::collections::hash_map::{self, Entry};\nfn f(x: Entry) { hash_map::f(); HashMap \
+         }\n",
         "HashMap",
     );
     check("use std::collections::*;\nfn f(x: HashMap) -> Foo {}\n", "Foo");
@@ -97,7 +100,8 @@ fn finds_what_statements_define() {
         "i j stack",
     );
     check_body(
-        "match c { X => X, Y(y) if y > z => y, Z { w, v: u, .. } => w + v + u, p @ (1 | 2) => p, q | q => q }",
+        "match c { X => X, Y(y) if y > z => y, Z { w, v: u, .. } => w + v + u, p @ (1 | 2) => p, \
+         q | q => q }",
         "Y Z c v z",
     );
     check_body(
@@ -128,7 +132,8 @@ fn finds_names_in_arguments_of_macros() {
         "K foo g i",
     );
     check(
-        "macro_rules! m { ($($f:ident),*) => { $(#[test] #[cfg(not(a))] fn $f() { let g = |x| x; g(h(1)); })* } }\nfn f() { g(); }\n",
+        "macro_rules! m { ($($f:ident),*) => { $(#[test] #[cfg(not(a))] fn $f() { let g = |x| x; \
+         g(h(1)); })* } }\nfn f() { g(); }\n",
         "g h",
     );
     check(
@@ -227,7 +232,8 @@ fn judges_insertions() {
 
 #[test]
 fn judges_imports_of_what_the_program_has() {
-    let program = "enum E { A, B }\nfn g() {}\nmod m {\n    fn f() {\n        g(A, C);\n    }\n}\nfn h() {\n    B;\n}\n";
+    let program = "enum E { A, B }\nfn g() {}\nmod m {\n    fn f() {\n        g(A, C);\n    \
+        }\n}\nfn h() {\n    B;\n}\n";
     let check = |position, infill, defined| {
         checks::check_defined(&RUST, program, position, infill, defined);
     };
@@ -242,8 +248,11 @@ fn judges_imports_of_what_the_program_has() {
 fn survives() {
     checks::check_survives(
         &RUST,
-        "#![a(b)]\nuse x::{self, y::*, z as w};\nimpl<'a, T: B + ?Sized> C<'a> for D<{ 1 }> where T: 'a { const \
-         E: [u8; 2] = *b\"\\\"\"; }\nmacro_rules! f { ($($x:ident),*) => { vec![$($x!()),*] } }\nfn g() { \
-         if let h @ Some('é') = r##\"#\"## { 'i: while j?.k::<L>()[..=m] {} } /* /* */ */ n! {o} }\n",
+        "#![a(b)]\nuse x::{self, y::*, z as w};\nimpl<'a, T: B + ?Sized> C<'a> for D<{ 1 }> \
+         where T: 'a { const \
+         E: [u8; 2] = *b\"\\\"\"; }\nmacro_rules! f { ($($x:ident),*) => { vec![$($x!()),*] } \
+         }\nfn g() { \
+         if let h @ Some('é') = r##\"#\"## { 'i: while j?.k::<L>()[..=m] {} } /* /* */ */ n! {o} \
+         }\n",
     );
 }
