@@ -1,5 +1,5 @@
-//! The parts of a run, alone: passes of the model beside their roof, Python's analysis, judging, the
-//! similarity of lines, tokenising. `cargo bench -p jump-benches`.
+//! The parts of a run, alone: passes of the model beside their roof, Python's analysis, judging,
+//! the similarity of lines, tokenising. `cargo bench -p jump-benches`.
 //!
 //! The pass has what decoding and rescoring have: `rows` of at most [`MAX_FORKS`] are forks of one
 //! context that each want their next token, more are one chunk that wants the scores of all its

@@ -105,7 +105,7 @@ fn inspect_file(
 
 fn language_of(path: &Path) -> Result<&'static dyn Language, String> {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.and_then(language::by_extension).ok_or_else(|| {
+    extension.and_then(|extension| language::by_name(extension, false)).ok_or_else(|| {
         "no language is known by this extension: name one with --language".to_owned()
     })
 }

@@ -53,21 +53,6 @@ pub fn by_name(name: &str, reference_quirks: bool) -> Option<&'static dyn Langua
     LANGUAGES.into_iter().find(|&language| goes_by(language))
 }
 
-/// The language of files whose names end in `.extension`, if it is known.
-pub fn by_extension(extension: &str) -> Option<&'static dyn Language> {
-    match extension.to_lowercase().as_str() {
-        "py" | "pyi" | "pyw" => by_name("python", false),
-        "java" => by_name("java", false),
-        "cs" => by_name("cs", false),
-        "go" => by_name("go", false),
-        "js" | "mjs" | "cjs" | "jsx" => by_name("js", false),
-        "php" => by_name("php", false),
-        "rs" => by_name("rust", false),
-        "ts" | "mts" | "cts" => by_name("ts", false),
-        _ => None,
-    }
-}
-
 /// What an infill is: it decides who judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

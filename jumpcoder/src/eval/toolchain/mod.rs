@@ -75,7 +75,8 @@ pub enum ToolchainError {
     },
     /// Nobody knows how to run it.
     #[error(
-        "programs in {0:?} can't be judged: it is none of python, cpp, cs, go, java, js, php, rs, ts"
+        "programs in {0:?} can't be judged: it is none of python, cpp, cs, go, java, js, php, rs, \
+             ts"
     )]
     Unknown(String),
 }

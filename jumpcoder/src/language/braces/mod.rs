@@ -1,16 +1,17 @@
 //! Languages with braces: what they have in common.
 //!
-//! Such a language is a folder beside this one: a grammar, two queries (`names.scm`, `items.scm`), data
-//! tables, and the few rules that these can't say ([`Rules`]). Everything else is here: a program's
-//! layout is found by its text, what is open in it is closed, the tree of that is asked by the
-//! queries, and the scopes that this gives say which names are undefined.
+//! Such a language is a folder beside this one: a grammar, two queries (`names.scm`, `items.scm`),
+//! data tables, and the few rules that these can't say ([`Rules`]). Everything else is here: a
+//! program's layout is found by its text, what is open in it is closed, the tree of that is asked
+//! by the queries, and the scopes that this gives say which names are undefined.
 //!
 //! # Adding a language
 //!
-//! 1. A folder `language/NAME` whose `mod.rs` has a `static` [`BraceLanguage`]; [`java`](super::java)
-//!    is a good one to begin with. The grammar is a crate `tree-sitter-NAME`.
+//! 1. A folder `language/NAME` whose `mod.rs` has a `static` [`BraceLanguage`], as
+//!    [`java`](super::java) has. The grammar is a crate `tree-sitter-NAME`.
 //! 2. `names.scm`: first what is a name at all, then what kinds of nodes bind one, then exceptions,
-//!    because the last pattern that finds a node decides. The captures stand at the head of `braces/names.rs`.
+//!    because the last pattern that finds a node decides. The captures stand at the head of
+//!    `braces/names.rs`.
 //! 3. `items.scm`: functions, imports, and what the grammar takes but the language doesn't.
 //! 4. Tables of what is there without being defined, with the script that writes them.
 //! 5. A line in `LANGUAGES` in `language/mod.rs`.

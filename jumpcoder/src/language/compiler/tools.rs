@@ -27,7 +27,7 @@ pub(super) enum Finding {
 }
 
 /// A compiler that takes longer says nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What g++ says after the name of what it doesn't know, and before it.
 const GXX_MESSAGES: [&str; 5] = [
@@ -157,13 +157,15 @@ mod tests {
 
     #[test]
     fn messages_are_read() {
-        let javac = "P.java:2: error: cannot find symbol\n  List<A> f;\n  ^\n  symbol:   class List\n  \
+        let javac = "P.java:2: error: cannot find symbol\n  List<A> f;\n  ^\n  symbol:   class \
+             List\n  \
                      location: class A\nP.java:3: error: cannot find symbol\n  symbol:   method \
                      g(int)\n2 errors\n";
         let found = ["List", "g"].map(str::to_owned).to_vec();
         assert_eq!(read_javac(javac), Finding::Undefined(found));
         assert_eq!(read_javac("P.java:1: error: ';' expected\n"), Finding::Broken);
-        let gxx = "<stdin>:1:3: error: 'vector' was not declared in this scope\n<stdin>:2:1: error: \
+        let gxx = "<stdin>:1:3: error: 'vector' was not declared in this scope\n<stdin>:2:1: \
+             error: \
                    'sqrt' is not a member of 'std'; did you mean 'qsort'?\n<stdin>:3: error: \
                    expected ';'\n";
         let found = ["vector", "sqrt"].map(str::to_owned).to_vec();

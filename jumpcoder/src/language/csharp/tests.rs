@@ -60,7 +60,8 @@ fn finds_undefined_names_of_expressions() {
     check_body("var f = delegate(int a) { return a + b; };", "b");
     check_body("var q = from x in xs where x > y let z = x orderby z select z + w;", "w xs y");
     check_body(
-        "var q = from a in this join b in bs on a.X equals b.Y into c from d in c select new { d, E = a };",
+        "var q = from a in this join b in bs on a.X equals b.Y into c from d in c select new { d, \
+             E = a };",
         "bs",
     );
     check_body("var a = new A { X = 1, Y = z }; a = a with { X = 2 }; F(named: v);", "v z");
@@ -174,9 +175,10 @@ fn judges_insertions() {
 fn survives() {
     checks::check_survives(
         &CSHARP,
-        "#if X\nusing static A.B;\n#endif\nnamespace C.D;\n[E(F = 1)] class G<T> : H.I where T : new() \
-         {\n enum J { K, L = 1 }\n string m = $@\"{n:o} \"\"{{\"; /* p */ char q = '\\'';\n event R \
-         S { add { } }\n U this[int v] => w switch { > 1 and var x => $\"\"\"{y}\"\"\", _ => \
+        "#if X\nusing static A.B;\n#endif\nnamespace C.D;\n[E(F = 1)] class G<T> : H.I where T : \
+         new() {\n enum J { K, L = 1 }\n string m = $@\"{n:o} \"\"{{\"; /* p */ char q = '\\'';\n \
+         event R S { add { } }\n U this[int v] => w switch { > 1 and var x => $\"\"\"{y}\"\"\", \
+         _ => \
          from z in a select new { b, c = d?.e }; // é\n}\n",
     );
 }

@@ -132,8 +132,8 @@ fn judges_insertions() {
 fn survives() {
     checks::check_survives(
         &JAVA,
-        "package a.b;\nimport static x.Y.*;\n@A(b = {1}) class C<T extends D> extends E.F {\n  enum \
-         G { H(1) { }, I; }\n int[] j = {1, 'k', \"l\\\"\"}; /** m */\n <N> void o(N... p) throws Q \
-         {\n for (;;) { r: s -> { t::new; }; } // é\n }\n}\n",
+        "package a.b;\nimport static x.Y.*;\n@A(b = {1}) class C<T extends D> extends E.F {\n  \
+         enum G { H(1) { }, I; }\n int[] j = {1, 'k', \"l\\\"\"}; /** m */\n <N> void o(N... p) \
+         throws Q {\n for (;;) { r: s -> { t::new; }; } // é\n }\n}\n",
     );
 }

@@ -39,7 +39,7 @@ impl Language for Python {
     }
 
     fn aliases(&self) -> &'static [&'static str] {
-        &["py", "python3", "pyi"]
+        &["py", "pyi", "pyw", "python3"]
     }
 
     fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {

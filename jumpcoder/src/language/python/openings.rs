@@ -1,8 +1,8 @@
 //! Where an insertion would define a missing name.
 //!
-//! An insertion that leaves every other statement where it is adds bindings to one scope and changes
-//! nothing else. So the scopes of the program tell what it defines, and the program with the
-//! insertion needn't be read.
+//! An insertion that leaves every other statement where it is adds bindings to one scope and
+//! changes nothing else. So the scopes of the program tell what it defines, and the program with
+//! the insertion needn't be read.
 
 use std::collections::HashMap;
 
