@@ -68,7 +68,7 @@ impl ItemQuery {
             let item = |node: Node| Item {
                 name: tree::text(named("name").unwrap_or(node), source).trim_end().to_owned(),
                 first_row: node.start_position().row,
-                last_row: node.end_position().row,
+                last_row: last_row(node),
             };
             outline.functions.extend(named("function").map(item));
             outline.imports.extend(named("import").map(item));
@@ -92,4 +92,10 @@ impl ItemQuery {
             take(&self.query, one);
         }
     }
+}
+
+/// The last row of a node; the end of a line belongs to that line.
+fn last_row(node: Node) -> usize {
+    let end = node.end_position();
+    if end.column == 0 { end.row.saturating_sub(1).max(node.start_position().row) } else { end.row }
 }

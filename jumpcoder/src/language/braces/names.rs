@@ -11,6 +11,7 @@
 //! | `@capture.S` | both: used outside of the scope, and bound in it |
 //! | `@ignore` | neither: a label, a field after a dot |
 //! | `@from` | in one match with a definition: it is seen after this node, not after its name |
+//! | `@start` | in one match with a use: the name begins with this node, as in `std::vector` |
 //! | `@late` | names that are bound in this node are seen after the `@from` of its match |
 //! | `@group` | an import of a whole package, by its name; of a class, by its `@owner`'s |
 //! | `@prefix` | what may be left out before a name from here on, as in `using namespace` |
@@ -20,11 +21,13 @@
 //!
 //! and properties of a pattern (`#set!`): of a scope `ordered` (names are seen after their binding
 //! only), `function` (it is what `var` binds in), `hides S...` (names around it that it doesn't
-//! see), `binds NAME` (a value that is there without being written); of a definition `outside` (it
-//! belongs to the scope around the innermost one), `hoisted` (it is seen in the whole of its
-//! scope), `in-function` (it belongs to the innermost function), `global` (it belongs to the
-//! program), `imported` (its name is what [`Rules::imported_name`] says of the text), `without S`
-//! (it is known without this at its end, too).
+//! see), `thin` (what belongs outside of a scope in it belongs outside of it, too, as the template
+//! of a class has its parameters but not the class), `binds NAME` (a value that is there without
+//! being written); of a definition `outside` (it belongs to the scope around the innermost one),
+//! `hoisted` (it is seen in the whole of its scope), `in-function` (it belongs to the innermost
+//! function), `global` (it belongs to the program), `imported` (its name is what
+//! [`Rules::imported_name`] says of the text), `without S` (it is known without this at its end,
+//! too).
 //!
 //! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file
@@ -71,6 +74,7 @@ enum Role {
     Aside,
     From,
     Late,
+    Start,
     Group,
     Prefix,
     Base,
@@ -80,6 +84,7 @@ enum Role {
 struct Properties {
     is_ordered: bool,
     is_function: bool,
+    is_thin: bool,
     hides: Spaces,
     is_outside: bool,
     is_hoisted: bool,
@@ -186,6 +191,7 @@ impl NameQuery {
             parent: Some(parent),
             is_ordered: properties.is_ordered,
             is_function: properties.is_function,
+            is_thin: properties.is_thin,
             hides: properties.hides,
             ..Scope::default()
         }
@@ -203,7 +209,7 @@ impl NameQuery {
         let properties = &self.patterns[found.pattern_idx];
         let text = &source[found.range.clone()];
         let at = found.range.start;
-        let outside = if properties.is_outside { scopes.parent(scope) } else { scope };
+        let outside = if properties.is_outside { scopes.outside(scope) } else { scope };
         match found.role {
             // The parser invents nodes without text where something is missing.
             Role::Define(_) | Role::Use(_) | Role::Capture(_) if text.is_empty() => (),
@@ -228,7 +234,7 @@ impl NameQuery {
             }
             Role::Capture(spaces) => {
                 scopes.bind(scope, text, spaces, 0);
-                let around = scopes.parent(scope);
+                let around = scopes.outside(scope);
                 scopes.add_use(Use { name: text, spaces, place: found.place, at, scope: around });
             }
             Role::Any(spaces) => scopes.scope(scope).any.push((at, spaces)),
@@ -241,7 +247,7 @@ impl NameQuery {
             Role::Prefix => scopes.scope(outside).prefixes.push((at, text)),
             Role::Base => scopes.scope(outside).bases.push(text),
             Role::Owner => scopes.own(text, outside),
-            Role::Scope | Role::Ignore | Role::Aside | Role::From | Role::Late => (),
+            Role::Scope | Role::Ignore | Role::Aside | Role::From | Role::Late | Role::Start => (),
         }
     }
 
@@ -276,15 +282,20 @@ impl NameQuery {
     }
 
     fn captured<'t>(&self, one: &QueryMatch<'_, 't>) -> impl Iterator<Item = (Node<'t>, Found)> {
-        let mut captures = one.captures().iter();
-        let from = captures.find(|capture| self.role(capture.index) == Role::From);
-        let from = from.map(|from| from.node.end_byte());
+        let captured = |role| {
+            let mut captures = one.captures().iter();
+            captures.find(|capture| self.role(capture.index) == role).map(|capture| capture.node)
+        };
+        let from = captured(Role::From).map(|from| from.end_byte());
+        let start = captured(Role::Start);
         one.captures().iter().map(move |capture| {
             let node = capture.node;
+            let role = self.role(capture.index);
+            let first = start.filter(|_| matches!(role, Role::Use(_))).unwrap_or(node);
             let found = Found {
-                range: node.byte_range(),
-                place: place_of(node),
-                role: self.role(capture.index),
+                range: first.start_byte()..node.end_byte(),
+                place: place_of(first),
+                role,
                 pattern_idx: one.pattern_index,
                 from: from.unwrap_or(node.end_byte()),
             };
@@ -317,6 +328,11 @@ impl Found {
     /// Is it the name of what has members?
     pub(super) fn is_owner(&self) -> bool {
         self.role == Role::Owner
+    }
+
+    /// Is it what may be left out before names?
+    pub(super) fn is_prefix(&self) -> bool {
+        self.role == Role::Prefix
     }
 
     /// Is it a use of a name?
@@ -355,6 +371,7 @@ impl Role {
             None if name.starts_with('_') => Self::Aside,
             None if name == "from" => Self::From,
             None if name == "late" => Self::Late,
+            None if name == "start" => Self::Start,
             None if name == "group" => Self::Group,
             None if name == "prefix" => Self::Prefix,
             None if name == "base" => Self::Base,
@@ -375,6 +392,7 @@ impl Properties {
             match &*property.key {
                 "ordered" => properties.is_ordered = true,
                 "function" => properties.is_function = true,
+                "thin" => properties.is_thin = true,
                 "outside" => properties.is_outside = true,
                 "hoisted" => properties.is_hoisted = true,
                 "in-function" => properties.is_in_function = true,

@@ -115,8 +115,12 @@ impl BraceReading {
         let found = infill.find();
         let brought = infill.scopes(&found);
         let shows_program = brought.imported().any(|path| self.is_of_program(path));
+        let prefixes = self.imports.iter().filter(|import| import.is_prefix());
+        let prefixes: Vec<&str> =
+            prefixes.map(|prefix| &self.text.repaired[prefix.range.clone()]).collect();
         let is_brought = |&idx: &usize| {
-            shows_program || brought.introduces(&self.undefined[idx].name, self.uses[idx].0)
+            let name = &self.undefined[idx].name;
+            shows_program || brought.introduces(name, self.uses[idx].0, &prefixes)
         };
         Effect { concerned: (0..self.undefined.len()).filter(is_brought).collect(), shows_program }
     }

@@ -42,6 +42,11 @@ pub trait Rules: Send + Sync {
         path
     }
 
+    /// What `name` is the end of where `prefix` is left out before it.
+    fn prefixed(&self, prefix: &str, name: &str) -> String {
+        format!("{prefix}{name}")
+    }
+
     /// May `prefix` be left out before `name`, for all that is known?
     fn has_member(&self, _prefix: &str, _name: &str) -> bool {
         false

@@ -26,6 +26,8 @@ pub(super) struct Scope<'s> {
     pub is_ordered: bool,
     /// Is it what `var` binds in?
     pub is_function: bool,
+    /// Does what belongs outside of a scope in it belong outside of it, too?
+    pub is_thin: bool,
     /// The kinds of names around it that can't be seen from within.
     pub hides: Spaces,
     /// The classes whose members it has, too.
@@ -100,8 +102,10 @@ impl<'s> Scopes<'s> {
         &mut self.nested[scope.0]
     }
 
-    pub(super) fn parent(&self, scope: ScopeId) -> ScopeId {
-        self.nested[scope.0].parent.unwrap_or(scope)
+    /// The scope around `scope`, thin ones left out.
+    pub(super) fn outside(&self, scope: ScopeId) -> ScopeId {
+        let parent = self.nested[scope.0].parent.unwrap_or(scope);
+        if self.nested[parent.0].is_thin { self.outside(parent) } else { parent }
     }
 
     /// The innermost function around `scope`, itself included, or the root.
@@ -141,16 +145,19 @@ impl<'s> Scopes<'s> {
         self.uses.iter().filter(|name_use| !self.is_bound(name_use))
     }
 
-    /// Does the root bring `name` for sure, wherever it does so?
-    pub(super) fn introduces(&self, name: &str, spaces: Spaces) -> bool {
+    /// Does the root bring `name` for sure, wherever it does so? `prefixes` may be left out before
+    /// names where this is to stand.
+    pub(super) fn introduces(&self, name: &str, spaces: Spaces, prefixes: &[&str]) -> bool {
         let scope = &self.nested[ScopeId::ROOT.0];
         let is_known = |name: &str| {
             let mut groups = scope.groups.iter().filter_map(|group| group.names);
             groups.any(|group| group.contains(name))
         };
+        let is_known_whole = |prefix: &&str| is_known(&self.rules.prefixed(prefix, name));
         let is_prefixed = |(_, prefix): &(usize, &str)| self.rules.has_member(prefix, name);
         self.is_bound_in(ScopeId::ROOT, name, spaces, usize::MAX)
             || is_known(name)
+            || prefixes.iter().any(is_known_whole)
             || scope.prefixes.iter().any(is_prefixed)
     }
 
@@ -257,7 +264,7 @@ impl<'s> Scopes<'s> {
     fn is_prefixed(&self, scope: &Scope, name: &str, at: usize, scope_id: ScopeId) -> bool {
         let mut prefixes = scope.prefixes.iter().filter(|(from, _)| *from <= at);
         prefixes.any(|(_, prefix)| {
-            let whole = format!("{prefix}{name}");
+            let whole = self.rules.prefixed(prefix, name);
             // What a prefix stands for is looked for without prefixes, so this ends.
             self.around(scope_id).any(|scope| {
                 let mut groups =
