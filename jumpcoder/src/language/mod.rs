@@ -12,6 +12,7 @@ pub mod braces;
 #[cfg(test)]
 mod checks;
 pub mod compiler;
+pub mod cpp;
 pub mod csharp;
 pub mod go;
 mod insertion;
@@ -24,9 +25,10 @@ mod tree;
 pub mod typescript;
 
 /// The languages that are known.
-static LANGUAGES: [&dyn Language; 8] = [
+static LANGUAGES: [&dyn Language; 9] = [
     &python::Python,
     &java::JAVA,
+    &cpp::CPP,
     &csharp::CSHARP,
     &go::GO,
     &javascript::JAVASCRIPT,
