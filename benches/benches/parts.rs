@@ -75,19 +75,53 @@ def letters(words: List[str], least: Optional[int] = None) -> Dict[str, float]:
     return {letter: share - average for letter, share in result.items()}
 "#;
 
-/// What is judged, with what `functools`, `operator` and `sort_key` are missing.
-const JUDGED: &str = include_str!("../languages/program.py");
-/// Lines of [`JUDGED`].
+/// A program whose candidates are judged.
+struct Judged {
+    language: &'static str,
+    program: &'static str,
+    /// Of three kinds: the line before which each stands, and its lines.
+    candidates: [(&'static str, usize, &'static [&'static str]); 3],
+}
+
+/// Lines of each of [`JUDGED`].
 const NUM_JUDGED: usize = 60;
-/// Candidates of three kinds: the line before which they stand, and their lines.
-const CANDIDATES: [(&str, usize, &[&str]); 3] = [
-    ("an import that defines a name", 0, &["import functools\n"]),
-    ("an import that defines none", 0, &["import itertools\n"]),
-    (
-        "a function that defines a name",
-        27,
-        &["def sort_key(name):\n", "    last = name.split()[-1]\n", "    return last.lower()\n"],
-    ),
+
+/// The programs lack `functools`, `operator` and `sort_key`; `java.util` and `sortKey`.
+const JUDGED: [Judged; 2] = [
+    Judged {
+        language: "python",
+        program: include_str!("../languages/program.py"),
+        candidates: [
+            ("an import that defines a name", 0, &["import functools\n"]),
+            ("an import that defines none", 0, &["import itertools\n"]),
+            (
+                "a function that defines a name",
+                27,
+                &[
+                    "def sort_key(name):\n",
+                    "    last = name.split()[-1]\n",
+                    "    return last.lower()\n",
+                ],
+            ),
+        ],
+    },
+    Judged {
+        language: "java",
+        program: include_str!("../languages/Register.java"),
+        candidates: [
+            ("an import that defines a name", 0, &["import java.util.*;\n"]),
+            ("an import that defines none", 0, &["import java.io.*;\n"]),
+            (
+                "a function that defines a name",
+                20,
+                &[
+                    "    static String sortKey(String name) {\n",
+                    "        return name.toLowerCase();\n",
+                    "    }\n",
+                ],
+            ),
+        ],
+    },
 ];
 
 fn main() {
@@ -229,20 +263,22 @@ fn texts(criterion: &mut Criterion) {
 
 /// Judging by the syntax tree: once a round the program is read, then each candidate is judged.
 fn judging(criterion: &mut Criterion) {
-    let lines: Vec<&str> = JUDGED.split_inclusive('\n').collect();
-    assert_eq!(lines.len(), NUM_JUDGED, "the benches' names say so");
-    let python = by_name("python", false).expect("it is known");
-    let mut group = criterion.benchmark_group("judging");
-    group.bench_function(BenchmarkId::new("reading", NUM_JUDGED), |bencher| {
-        bencher.iter(|| python.read(black_box(&lines)));
-    });
-    let reading = python.read(&lines);
-    for (name, position, infill) in CANDIDATES {
-        let defines = name.ends_with("a name");
-        assert_eq!(!reading.defined_by(position, infill).is_empty(), defines, "{name}");
-        group.bench_function(BenchmarkId::new(name, NUM_JUDGED), |bencher| {
-            bencher.iter(|| reading.defined_by(black_box(position), black_box(infill)));
+    for Judged { language, program, candidates } in JUDGED {
+        let lines: Vec<&str> = program.split_inclusive('\n').collect();
+        assert_eq!(lines.len(), NUM_JUDGED, "the benches' names say so");
+        let mut group = criterion.benchmark_group(format!("judging {language}"));
+        let language = by_name(language, false).expect("it is known");
+        group.bench_function(BenchmarkId::new("reading", NUM_JUDGED), |bencher| {
+            bencher.iter(|| language.read(black_box(&lines)));
         });
+        let reading = language.read(&lines);
+        for (name, position, infill) in candidates {
+            let defines = name.ends_with("a name");
+            assert_eq!(!reading.defined_by(position, infill).is_empty(), defines, "{name}");
+            group.bench_function(BenchmarkId::new(name, NUM_JUDGED), |bencher| {
+                bencher.iter(|| reading.defined_by(black_box(position), black_box(infill)));
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }

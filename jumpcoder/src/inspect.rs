@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::combination::inserted;
-use crate::language::{InfillKind, Item, Language, Outline, Place, Reading, Undefined};
+use crate::language::{Entry, InfillKind, Language, Outline, Place, Reading, Undefined};
 use crate::program::Line;
 
 /// A question about an insertion.
@@ -31,9 +31,9 @@ pub struct Findings {
     /// Where the text cannot be part of any program.
     pub errors: Vec<PlaceFound>,
     /// Functions, methods, constructors.
-    pub functions: Vec<ItemFound>,
+    pub functions: Vec<EntryFound>,
     /// Imports; their names are their texts.
-    pub imports: Vec<ItemFound>,
+    pub imports: Vec<EntryFound>,
     /// The lines that are no positions, because they begin inside a comment or string, or are
     /// nothing but a comment or docstring.
     pub comment_lines: Vec<usize>,
@@ -62,7 +62,7 @@ pub struct NameFound {
 
 /// Something that takes whole lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ItemFound {
+pub struct EntryFound {
     /// Its name.
     pub name: String,
     /// Its first line.
@@ -129,8 +129,8 @@ pub fn inspect(text: &str, language: &'static dyn Language, insertions: &[Insert
         language: language.name(),
         undefined: reading.undefined().iter().map(|missing| name_found(missing, &lines)).collect(),
         errors: errors.into_iter().map(|place| place_found(place, &lines)).collect(),
-        functions: functions.into_iter().map(item_found).collect(),
-        imports: imports.into_iter().map(item_found).collect(),
+        functions: functions.into_iter().map(entry_found).collect(),
+        imports: imports.into_iter().map(entry_found).collect(),
         comment_lines,
         insertions: insertions.iter().map(|insertion| program.judge(insertion)).collect(),
     }
@@ -194,6 +194,6 @@ fn name_found(missing: &Undefined, lines: &[&str]) -> NameFound {
     NameFound { name: missing.name.clone(), place: place_found(missing.place, lines) }
 }
 
-fn item_found(item: Item) -> ItemFound {
-    ItemFound { name: item.name, first_line: item.first_row + 1, last_line: item.last_row + 1 }
+fn entry_found(entry: Entry) -> EntryFound {
+    EntryFound { name: entry.name, first_line: entry.first_row + 1, last_line: entry.last_row + 1 }
 }

@@ -97,7 +97,7 @@ pub struct Undefined {
 
 /// Something that takes whole lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Item {
+pub struct Entry {
     /// Its name, or an import's text.
     pub name: String,
     /// The index of its first line.
@@ -112,9 +112,9 @@ pub struct Outline {
     /// Where the text cannot be part of any program.
     pub errors: Vec<Place>,
     /// Functions, methods, constructors.
-    pub functions: Vec<Item>,
+    pub functions: Vec<Entry>,
     /// Imports.
-    pub imports: Vec<Item>,
+    pub imports: Vec<Entry>,
 }
 
 /// A programming language. All answers are for programs that may be unfinished or wrong; none

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use jumpcoder::language::{Item, Language, Undefined};
+use jumpcoder::language::{Entry, Language, Undefined};
 
 use crate::languages;
 use crate::texts::{Texts, program};
@@ -39,7 +39,8 @@ fn what_is_put_back_defines_what_it_did() {
         let whole: Vec<&str> = program.split_inclusive('\n').collect();
         let outline = language.read(&whole).outline();
         assert_eq!(outline.errors, [], "{} in {}", program, language.name());
-        for Item { name, first_row, last_row } in outline.imports.iter().chain(&outline.functions) {
+        for Entry { name, first_row, last_row } in outline.imports.iter().chain(&outline.functions)
+        {
             let (item, mut rest) = (&whole[*first_row..=*last_row], whole.clone());
             rest.drain(*first_row..=*last_row);
             let found = language.read(&rest).defined_by(*first_row, item);

@@ -1,6 +1,6 @@
 //! Languages with braces: what they have in common.
 //!
-//! Such a language is a folder beside this one: a grammar, two queries (`names.scm`, `items.scm`),
+//! Such a language is a folder beside this one: a grammar, two queries (`names.scm`, `outline.scm`),
 //! data tables, and the few rules that these can't say ([`Rules`]). Everything else is here: a
 //! program's layout is found by its text, what is open in it is closed, the tree of that is asked
 //! by the queries, and the scopes that this gives say which names are undefined.
@@ -12,16 +12,16 @@
 //! 2. `names.scm`: first what is a name at all, then what kinds of nodes bind one, then exceptions,
 //!    because the last pattern that finds a node decides. The captures stand at the head of
 //!    `braces/names.rs`.
-//! 3. `items.scm`: functions, imports, and what the grammar takes but the language doesn't.
+//! 3. `outline.scm`: functions, imports, and what the grammar takes but the language doesn't.
 //! 4. Tables of what is there without being defined, with the script that writes them.
 //! 5. A line in `LANGUAGES` in `language/mod.rs`.
 //! 6. Tests that are tables of programs, as in `java/tests.rs`, and the comparison with a compiler:
 //!    a module in `benches/languages/compilers`, then `benches/languages/agreement.py`.
 
-mod items;
 mod layout;
 pub mod lexis;
 mod names;
+mod outline;
 mod reading;
 pub mod rules;
 mod scopes;
@@ -31,10 +31,10 @@ use std::sync::OnceLock;
 
 use super::tree::Grammar;
 use super::{InfillKind, Language, Reading};
-use items::ItemQuery;
 use layout::Layout;
 use lexis::Lexis;
 use names::NameQuery;
+use outline::OutlineQuery;
 use reading::{BraceReading, Text};
 use rules::Rules;
 use tree_sitter_language::LanguageFn;
@@ -49,8 +49,8 @@ pub struct BraceLanguage {
     pub grammar: LanguageFn,
     /// The text of `names.scm`.
     pub names: &'static str,
-    /// The text of `items.scm`.
-    pub items: &'static str,
+    /// The text of `outline.scm`.
+    pub outline: &'static str,
     /// Are names of the outermost scope seen only after their binding?
     pub is_ordered: bool,
     /// Comments and literals.
@@ -66,7 +66,7 @@ pub struct BraceLanguage {
 /// The compiled queries of a language.
 pub struct Queries {
     names: NameQuery,
-    items: ItemQuery,
+    outline: OutlineQuery,
 }
 
 impl BraceLanguage {
@@ -77,14 +77,14 @@ impl BraceLanguage {
     fn queries(&self) -> &Queries {
         self.queries.get_or_init(|| Queries {
             names: NameQuery::new(self.grammar(), self.names, self.is_ordered),
-            items: ItemQuery::new(self.grammar(), self.items),
+            outline: OutlineQuery::new(self.grammar(), self.outline),
         })
     }
 
     fn kind_of(&'static self, infill: &str) -> InfillKind {
         let text = Text::of(self, infill);
         let Some(start) = text.layout.code_start else { return InfillKind::Statement };
-        self.queries().items.kind_at(&text.repaired, text.tree.root_node(), start)
+        self.queries().outline.kind_at(&text.repaired, text.tree.root_node(), start)
     }
 }
 

@@ -60,8 +60,8 @@ impl Text {
 
     /// How much stands in `range` where it may not.
     fn num_misplaced(&self, range: Range<usize>) -> usize {
-        let items = &self.language.queries().items;
-        items.num_misplaced(&self.repaired, self.tree.root_node(), range)
+        let outline = &self.language.queries().outline;
+        outline.num_misplaced(&self.repaired, self.tree.root_node(), range)
     }
 
     /// The byte that a line begins at.
@@ -216,7 +216,7 @@ impl Reading for BraceReading {
         let root = self.text.tree.root_node();
         let errors = errors(root).into_iter().map(place_of).collect();
         let mut outline = Outline { errors, ..Outline::default() };
-        self.text.language.queries().items.collect(&self.text.repaired, root, &mut outline);
+        self.text.language.queries().outline.collect(&self.text.repaired, root, &mut outline);
         outline
     }
 }

@@ -17,7 +17,7 @@ pub static CPP: BraceLanguage = BraceLanguage {
     aliases: &["c++", "cc", "cxx", "h", "hpp", "hxx"],
     grammar: tree_sitter_cpp::LANGUAGE,
     names: include_str!("names.scm"),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: true,
     lexis: Lexis {
         line_comments: &["//"],

@@ -18,7 +18,7 @@ pub static CSHARP: BraceLanguage = BraceLanguage {
     aliases: &["c#", "csharp"],
     grammar: tree_sitter_c_sharp::LANGUAGE,
     names: include_str!("names.scm"),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: false,
     lexis: Lexis {
         // Lines of the preprocessor are no code.

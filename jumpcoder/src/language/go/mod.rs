@@ -19,7 +19,7 @@ pub static GO: BraceLanguage = BraceLanguage {
     aliases: &["golang", "go_test.go"],
     grammar: tree_sitter_go::LANGUAGE,
     names: include_str!("names.scm"),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: false,
     lexis: Lexis {
         line_comments: &["//"],

@@ -17,7 +17,7 @@ pub static JAVA: BraceLanguage = BraceLanguage {
     aliases: &[],
     grammar: tree_sitter_java::LANGUAGE,
     names: include_str!("names.scm"),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: false,
     lexis: Lexis {
         line_comments: &["//"],

@@ -16,7 +16,7 @@ pub static JAVASCRIPT: BraceLanguage = BraceLanguage {
     aliases: &["javascript", "mjs", "cjs", "jsx"],
     grammar: tree_sitter_javascript::LANGUAGE,
     names: concat!(include_str!("common.scm"), include_str!("names.scm")),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: false,
     lexis: lexis::LEXIS,
     control: &CONTROL,

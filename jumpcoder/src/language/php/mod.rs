@@ -18,7 +18,7 @@ pub static PHP: BraceLanguage = BraceLanguage {
     aliases: &[],
     grammar: tree_sitter_php::LANGUAGE_PHP_ONLY,
     names: concat!(include_str!("names.scm"), include_str!("references.scm")),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: true,
     lexis: LEXIS,
     control: &[

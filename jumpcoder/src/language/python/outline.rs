@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use crate::language::tree::{self, MAX_DEPTH, children, errors};
-use crate::language::{Item, Outline, place_of};
+use crate::language::{Entry, Outline, place_of};
 
 /// The outline of the module below `root`.
 pub(super) fn outline(source: &str, root: Node) -> Outline {
@@ -18,10 +18,10 @@ fn collect(source: &str, node: Node, depth: usize, outline: &mut Outline) {
         "function_definition" => {
             let name = node.child_by_field_name("name");
             let name = name.map_or("", |name| tree::text(name, source));
-            outline.functions.push(item(name, node));
+            outline.functions.push(entry(name, node));
         }
         "import_statement" | "import_from_statement" | "future_import_statement" => {
-            outline.imports.push(item(tree::text(node, source), node));
+            outline.imports.push(entry(tree::text(node, source), node));
         }
         _ => (),
     }
@@ -32,7 +32,7 @@ fn collect(source: &str, node: Node, depth: usize, outline: &mut Outline) {
     }
 }
 
-fn item(name: &str, node: Node) -> Item {
+fn entry(name: &str, node: Node) -> Entry {
     let (first_row, last_row) = (node.start_position().row, node.end_position().row);
-    Item { name: name.to_owned(), first_row, last_row }
+    Entry { name: name.to_owned(), first_row, last_row }
 }

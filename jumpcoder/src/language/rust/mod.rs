@@ -24,7 +24,7 @@ pub static RUST: BraceLanguage = BraceLanguage {
     aliases: &["rs"],
     grammar: tree_sitter_rust::LANGUAGE,
     names: include_str!("names.scm"),
-    items: include_str!("items.scm"),
+    outline: include_str!("outline.scm"),
     is_ordered: false,
     lexis: Lexis {
         line_comments: &["//"],

@@ -17,7 +17,7 @@ pub static TYPESCRIPT: BraceLanguage = BraceLanguage {
     aliases: &["typescript", "mts", "cts"],
     grammar: tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
     names: concat!(include_str!("../javascript/common.scm"), include_str!("names.scm")),
-    items: concat!(include_str!("../javascript/items.scm"), include_str!("items.scm")),
+    outline: concat!(include_str!("../javascript/outline.scm"), include_str!("outline.scm")),
     is_ordered: false,
     lexis: LEXIS,
     control: &CONTROL,

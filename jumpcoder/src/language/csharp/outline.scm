@@ -1,4 +1,4 @@
-; What stands in C#'s programs as a whole. The captures are explained in braces/items.rs.
+; What stands in C#'s programs as a whole. The captures are explained in braces/outline.rs.
 
 (method_declaration name: (identifier) @name) @function
 (constructor_declaration name: (identifier) @name) @function

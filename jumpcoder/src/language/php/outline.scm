@@ -1,4 +1,4 @@
-; What stands in PHP's programs as a whole. The captures are explained in braces/items.rs.
+; What stands in PHP's programs as a whole. The captures are explained in braces/outline.rs.
 
 (function_definition name: (name) @name) @function
 (method_declaration name: (name) @name) @function

@@ -1,6 +1,6 @@
 //! What stands in a program as a whole: functions, imports, and what may not stand where it does.
 //!
-//! A language's `items.scm` finds them. Its captures: `@function` and `@import`, in one match with
+//! A language's `outline.scm` finds them. Its captures: `@function` and `@import`, in one match with
 //! `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the language
 //! doesn't, such as a function within a function; `@control`, the head of a control statement that
 //! its first word doesn't tell; names that begin with `_`, for predicates only.
@@ -11,26 +11,26 @@ use std::ops::Range;
 use tree_sitter::{Node, Query, QueryCursor, QueryMatch, StreamingIterator};
 
 use crate::language::tree::{self, Grammar};
-use crate::language::{InfillKind, Item, Outline};
+use crate::language::{Entry, InfillKind, Outline};
 
-/// An `items.scm`, compiled.
-pub(super) struct ItemQuery {
+/// An `outline.scm`, compiled.
+pub(super) struct OutlineQuery {
     query: Query,
 }
 
-impl ItemQuery {
+impl OutlineQuery {
     /// Compiles the query. Its text is part of the program, so it is right, or a test fails.
     pub(super) fn new(grammar: Grammar, text: &str) -> Self {
         let query = Query::new(&grammar.0.into(), text);
-        let query = query.unwrap_or_else(|error| panic!("items.scm: {error}"));
+        let query = query.unwrap_or_else(|error| panic!("outline.scm: {error}"));
         for name in query.capture_names() {
             let is_known = ["control", "function", "import", "misplaced", "name"].contains(name);
-            assert!(is_known || name.starts_with('_'), "items.scm: @{name} means nothing");
+            assert!(is_known || name.starts_with('_'), "outline.scm: @{name} means nothing");
         }
         Self { query }
     }
 
-    /// What the item is that begins at byte `start`.
+    /// What the entry is that begins at byte `start`.
     pub(super) fn kind_at(&self, source: &str, root: Node, start: usize) -> InfillKind {
         let mut kind = InfillKind::Statement;
         self.each(source, root, 0..usize::MAX, |query, one| {
@@ -65,13 +65,13 @@ impl ItemQuery {
                 let mut captures = one.captures().iter();
                 captures.find(|one| names[one.index as usize] == wanted).map(|one| one.node)
             };
-            let item = |node: Node| Item {
+            let entry = |node: Node| Entry {
                 name: tree::text(named("name").unwrap_or(node), source).trim_end().to_owned(),
                 first_row: node.start_position().row,
                 last_row: last_row(node),
             };
-            outline.functions.extend(named("function").map(item));
-            outline.imports.extend(named("import").map(item));
+            outline.functions.extend(named("function").map(entry));
+            outline.imports.extend(named("import").map(entry));
         });
         outline
             .functions

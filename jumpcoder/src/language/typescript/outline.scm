@@ -1,4 +1,4 @@
-; What only TypeScript's grammar says so; the rest is in javascript/items.scm.
+; What only TypeScript's grammar says so; the rest is in javascript/outline.scm.
 
 (function_signature name: (identifier) @name) @function
 (abstract_method_signature name: (_) @name) @function

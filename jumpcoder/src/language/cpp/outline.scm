@@ -1,4 +1,4 @@
-; What stands in C++ programs as a whole. The captures are explained in braces/items.rs.
+; What stands in C++ programs as a whole. The captures are explained in braces/outline.rs.
 
 (function_definition declarator: (function_declarator declarator: (_) @name)) @function
 (function_definition declarator: (_ (function_declarator declarator: (_) @name))) @function

@@ -1,4 +1,4 @@
-; What stands in Go's programs as a whole. The captures are explained in braces/items.rs.
+; What stands in Go's programs as a whole. The captures are explained in braces/outline.rs.
 
 (function_declaration name: (identifier) @name) @function
 (method_declaration name: (field_identifier) @name) @function

@@ -1,5 +1,5 @@
 ; What stands in programs of JavaScript and TypeScript as a whole. The captures are explained in
-; braces/items.rs.
+; braces/outline.rs.
 
 (function_declaration name: (identifier) @name) @function
 (generator_function_declaration name: (identifier) @name) @function

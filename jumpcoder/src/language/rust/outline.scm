@@ -1,4 +1,4 @@
-; What stands in Rust's programs as a whole. The captures are explained in braces/items.rs.
+; What stands in Rust's programs as a whole. The captures are explained in braces/outline.rs.
 
 (function_item name: (identifier) @name) @function
 (function_signature_item name: (identifier) @name) @function
