@@ -23,11 +23,15 @@ QUESTION = ["-fsyntax-only", "-fmax-errors=0", "-fdiagnostics-format=json"]
 # What a compiled prelude costs is what so many programs cost without.
 MIN_SHARED = 3
 # How often g++ is asked of one program, at most.
-MAX_ROUNDS = 24
+MAX_ROUNDS = 100
 
 # What stands for an undefined name: a type, a template, a value.
 STAND_INS = """
 struct stand_in_type {
+  using iterator = stand_in_type;
+  using const_iterator = stand_in_type;
+  using size_type = stand_in_type;
+  using value_type = stand_in_type;
   template <class... A> stand_in_type(A &&...);
   int *begin();
   int *end();
@@ -53,9 +57,9 @@ UNDEFINED = [re.compile(pattern) for pattern in [
     r"no template named ‘(?P<name>\w+)’",
 ]]
 # Messages about a class that is only announced, which stands before their place if anywhere.
-INCOMPLETE = re.compile(r"‘(?:const )?(?:class |struct )?(?:\w+::)*(?P<name>\w+)(?:<.*>)?(?: \w+)?’.* "
-                        r"incomplete|incomplete type ‘(?:const )?(?:class |struct )?(?:\w+::)*"
-                        r"(?P<other>\w+)")
+CLASS = r"(?:const )?(?:class |struct )?(?:\w+::)*"
+INCOMPLETE = re.compile(rf"‘{CLASS}(?P<name>\w+)(?:<.*>)?(?: \w+)?’.* incomplete|"
+                        rf"incomplete type ‘{CLASS}(?P<other>\w+)")
 UNPARSED = re.compile(r"expected |stray |missing terminating|unterminated|.*(?:not allowed here|"
                       r"cannot appear at block scope|No such file)")
 PRELUDE = re.compile(r"(?:[ \t]*(?:#\s*include\s*<[\w./+]+>|using namespace std;|//[^\n]*|"

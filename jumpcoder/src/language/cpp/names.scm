@@ -82,7 +82,9 @@
 (base_class_clause (type_identifier) @base)
 (base_class_clause (template_type name: (type_identifier) @base))
 (base_class_clause (qualified_identifier) @base)
-(_ declarator: (field_identifier) @define.any)
+(field_declaration declarator: (field_identifier) @define.any)
+(pointer_declarator declarator: (field_identifier) @define.any)
+(array_declarator declarator: (field_identifier) @define.any)
 (reference_declarator (field_identifier) @define.any)
 
 ; Enumerations: what a plain one names is seen around it.
@@ -100,11 +102,20 @@
 (requires_expression) @scope
 
 ; Variables, parameters, types.
-(_ declarator: (identifier) @define.any)
-(_ declarator: (type_identifier) @define.any)
+(declaration declarator: (identifier) @define.any)
+(init_declarator declarator: (identifier) @define.any)
+(parameter_declaration declarator: (identifier) @define.any)
+(optional_parameter_declaration declarator: (identifier) @define.any)
+(pointer_declarator declarator: (identifier) @define.any)
+(array_declarator declarator: (identifier) @define.any)
+(for_range_loop declarator: (identifier) @define.any)
+(type_definition declarator: (type_identifier) @define.any)
+(pointer_declarator declarator: (type_identifier) @define.any)
+(array_declarator declarator: (type_identifier) @define.any)
 (reference_declarator (identifier) @define.any)
 (parenthesized_declarator (identifier) @define.any)
 (variadic_declarator (identifier) @define.any)
+(attributed_declarator . (identifier) @define.any)
 (structured_binding_declarator (identifier) @define.any)
 (alias_declaration name: (type_identifier) @define.any)
 (template_declaration (alias_declaration name: (type_identifier) @define.any (#set! outside)))

@@ -40,6 +40,7 @@ fn finds_undefined_names() {
         "NULL size_t",
     );
     check("int f() { return static_cast<T>(1'000'000) + u8\"a\"[0] + __LINE__; }\n", "T");
+    check("int f(int a [[maybe_unused]], int b) { int c [[x]] = 1; return a + b + c; }\n", "");
     check("extern \"C\" { int f(); }\nint g() { return f(); }\n", "");
 }
 
@@ -62,12 +63,14 @@ fn knows_classes_and_templates() {
     check("template <typename T, int N = 3> T f(T x) { return x + N; }\nT y = N;\n", "N T");
     check("template <class T> struct A { T x; A<T> *f(U y); };\nA<T> a;\n", "T U");
     check(
-        "template <class T> struct A { T x; T f(); };\ntemplate <class U> U A<U>::f() { return x + y; }\n",
+        "template <class T> struct A { T x; T f(); };\ntemplate <class U> U A<U>::f() { return \
+         x + y; }\n",
         "y",
     );
     check("template <class... T> void f(T... xs) { g(xs...); }\nvoid h() { f<int>(1); }\n", "g");
     check(
-        "template <class T> using V = T *;\ntemplate <class T> constexpr T pi = T(3);\nV<int> v = pi<int>;\n",
+        "template <class T> using V = T *;\ntemplate <class T> constexpr T p = T(3);\nV<int> v = \
+         p<int>;\n",
         "",
     );
     check(
@@ -100,7 +103,8 @@ fn knows_what_headers_bring() {
     );
     check("#include <chrono>\nusing namespace std::chrono;\nauto t = steady_clock::now();\n", "");
     check(
-        "#include <thread>\nauto t = std::chrono::seconds(1);\nnamespace c = std::chrono;\nc::days d;\n",
+        "#include <thread>\nauto t = std::chrono::seconds(1);\nnamespace c = std::chrono;\nc::days \
+         d;\n",
         "",
     );
     check(
@@ -208,8 +212,8 @@ fn judges_insertions() {
 fn survives() {
     checks::check_survives(
         &CPP,
-        "#include <a>\n#define B(c) d \\\n e\nnamespace f::g { template <class H> struct I<H*> : J \
-         {\n K::L m = {1, 'n', \"o\\\"\", R\"p(q)p\"}; /* r */ friend S; };\n}\nusing namespace t;\n\
-         void U::v() const { for (auto &[w, x] : y) { z: [&] { goto z; }(); } // é\n#if 1\n}\n",
+        "#include <a>\n#define B(c) d \\\n e\nnamespace f::g { template <class H> struct I<H*> : \
+         J\n{ K::L m = {1, 'n', \"o\\\"\", R\"p(q)p\"}; /* r */ friend S; };\n}\nusing namespace \
+         t;\nvoid U::v() const { for (auto &[w, x] : y) { z: [&] { goto z; }(); } // é\n#if 1\n}\n",
     );
 }
