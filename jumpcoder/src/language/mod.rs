@@ -20,6 +20,7 @@ pub mod java;
 pub mod javascript;
 pub mod php;
 pub mod python;
+mod repairs;
 pub mod rust;
 mod tree;
 pub mod typescript;

@@ -5,6 +5,7 @@
 //! open is closed for the parser ([`Layout::repaired`]).
 
 use super::lexis::{Lexis, Literal};
+use crate::language::repairs::Repairs;
 
 /// One line of the text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +29,7 @@ pub(super) struct Layout {
     /// The byte that code begins at, comments left out.
     pub code_start: Option<usize>,
     /// What must be inserted, and before which byte, for everything to be closed.
-    repairs: Vec<(usize, String)>,
+    repairs: Repairs,
 }
 
 impl Layout {
@@ -44,15 +45,7 @@ impl Layout {
 
     /// The source with everything closed. No line moves.
     pub(super) fn repaired(&self, source: &str) -> String {
-        let mut repaired = String::with_capacity(source.len() + 16);
-        let mut copied = 0;
-        for (at, text) in &self.repairs {
-            repaired.push_str(&source[copied..*at]);
-            repaired.push_str(text);
-            copied = *at;
-        }
-        repaired.push_str(&source[copied..]);
-        repaired
+        self.repairs.apply(source).into_owned()
     }
 
     /// The byte after the line that ends what the text begins with, as far as can be seen.
@@ -152,7 +145,7 @@ impl Scan<'_> {
         }
         self.at = end;
         if let Some(missing) = part.missing {
-            self.layout.repairs.push((end, missing));
+            self.layout.repairs.push(end, missing);
         }
     }
 
@@ -182,7 +175,7 @@ impl Scan<'_> {
         let Some(idx) = self.open.iter().rposition(|open| open.closer == closer) else { return };
         let missing = self.closers(idx + 1);
         if !missing.is_empty() {
-            self.layout.repairs.push((self.code_end, missing));
+            self.layout.repairs.push(self.code_end, missing);
         }
         self.open.pop();
     }
@@ -221,7 +214,7 @@ impl Scan<'_> {
             missing.push(';');
         }
         missing.push_str(&self.closers(0));
-        self.layout.repairs.push((line_end, missing));
+        self.layout.repairs.push(line_end, missing);
         self.end()
     }
 

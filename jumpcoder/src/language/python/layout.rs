@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::language::repairs::Repairs;
+
 /// What a line is, by what its beginning lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
@@ -58,7 +60,7 @@ pub(super) struct Layout {
     /// Is any string or bracket not closed, or a string not on the lines that it may take?
     pub is_open: bool,
     /// What must be inserted, and before which byte, for the parser to make sense of it.
-    repairs: Vec<(usize, String)>,
+    repairs: Repairs,
 }
 
 impl Layout {
@@ -73,18 +75,7 @@ impl Layout {
     /// The source with everything closed. Nothing moves to another line, and what is the same in
     /// two programs moves to the same column.
     pub(super) fn repaired<'s>(&self, source: &'s str) -> Cow<'s, str> {
-        if self.repairs.is_empty() {
-            return Cow::Borrowed(source);
-        }
-        let mut repaired = String::with_capacity(source.len() + 16);
-        let mut copied = 0;
-        for (at, text) in &self.repairs {
-            repaired.push_str(&source[copied..*at]);
-            repaired.push_str(text);
-            copied = *at;
-        }
-        repaired.push_str(&source[copied..]);
-        Cow::Owned(repaired)
+        self.repairs.apply(source)
     }
 
     /// For each line: is it no place for code, because it begins inside a string, or is nothing
@@ -205,7 +196,7 @@ impl<'s> Scan<'s> {
     fn indent_continuation(&mut self, indent: usize) {
         let missing = self.statement.map_or(0, |statement| statement.indent.saturating_sub(indent));
         if missing > 0 {
-            self.layout.repairs.push((self.at, " ".repeat(missing)));
+            self.layout.repairs.push(self.at, " ".repeat(missing));
         }
     }
 
@@ -343,7 +334,7 @@ impl<'s> Scan<'s> {
 
     fn close_open(&mut self, at: usize, repair: String) {
         self.layout.is_open = true;
-        self.layout.repairs.push((at, repair));
+        self.layout.repairs.push(at, repair);
     }
 
     fn finish(mut self) -> Layout {
