@@ -1,9 +1,9 @@
 //! Languages with braces: what they have in common.
 //!
-//! Such a language is a folder beside this one: a grammar, two queries (`names.scm`, `outline.scm`),
-//! data tables, and the few rules that these can't say ([`Rules`]). Everything else is here: a
-//! program's layout is found by its text, what is open in it is closed, the tree of that is asked
-//! by the queries, and the scopes that this gives say which names are undefined.
+//! Such a language is a folder beside this one: a grammar, two queries (`names.scm`,
+//! `outline.scm`), data tables, and the few rules that these can't say ([`Rules`]). Everything else
+//! is here: a program's layout is found by its text, what is open in it is closed, the tree of that
+//! is asked by the queries, and the scopes that this gives say which names are undefined.
 //!
 //! # Adding a language
 //!

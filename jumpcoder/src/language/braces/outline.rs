@@ -1,9 +1,9 @@
 //! What stands in a program as a whole: functions, imports, and what may not stand where it does.
 //!
-//! A language's `outline.scm` finds them. Its captures: `@function` and `@import`, in one match with
-//! `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the language
-//! doesn't, such as a function within a function; `@control`, the head of a control statement that
-//! its first word doesn't tell; names that begin with `_`, for predicates only.
+//! A language's `outline.scm` finds them. Its captures: `@function` and `@import`, in one match
+//! with `@name` if that is not the whole text; `@misplaced`, what the grammar takes but the
+//! language doesn't, such as a function within a function; `@control`, the head of a control
+//! statement that its first word doesn't tell; names that begin with `_`, for predicates only.
 //! What is a function in two ways (by itself, and as something exported) is one.
 
 use std::ops::Range;

@@ -37,7 +37,7 @@ fn finds_what_items_define() {
     check("macro_rules! m { ($x:expr) => { y($x) } }\nfn f() { m!(z); n!(z); }\n", "n y");
     check("#[derive(Debug, Foo)]\n#[cfg(any(not(x), all(y)))]\n#[rustfmt::skip]\nstruct A;\n", "");
     check("extern crate x;\nextern crate y as z;\nfn f() { x::f(); y::f(); z::f(); }\n", "y");
-    check("extern \"C\" { fn g(x: T); }\nfn f() { unsafe { g(x) } }\n", "T x");
+    check("extern \"C\" { fn g(x: T); }\nfn f() { unsafe\n{ g(x) } }\n", "T x");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn finds_what_statements_define() {
         "let v: Vec<_> = Vec::new(); Some(None::<u8>); Ok(i32::MAX); std::mem::drop(u8::from(f));",
         "",
     );
-    check_body("unsafe { x } async { y } move || z; &mut w; *v as T", "T v w x y z");
+    check_body("unsafe\n{ x } async { y } move || z; &mut w; *v as T", "T v w x y z");
     check_body("x::<T>(); Foo::<U>::new(); <V as W>::f()", "Foo T U V W x");
 }
 
