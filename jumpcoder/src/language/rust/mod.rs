@@ -1,7 +1,7 @@
 //! Rust.
 //!
 //! The grammar sees mere tokens in the arguments of macros. Those of the library's own that take
-//! expressions are shown to it as such ([`macros`]); of others nothing is known.
+//! expressions are shown to it as such (`macros.rs`); of others nothing is known.
 //!
 //! Local variables are `value`s, functions and other items that are values are `function`s: a
 //! function within a function sees the one but not the other.
