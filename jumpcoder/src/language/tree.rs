@@ -27,13 +27,22 @@ impl Grammar {
         self.parse_ranges(source, &[part], None)
     }
 
-    /// The tree of `source`, made from that of a text it is like: only what differs is parsed.
-    pub(super) fn parse_edited(self, source: &str, old_source: &str, old: &Tree) -> Tree {
+    /// The tree of `source`, made from that of a text it is like: only what differs is parsed. And
+    /// the bytes in which the two trees differ.
+    pub(super) fn parse_edited(
+        self,
+        source: &str,
+        old_source: &str,
+        old: &Tree,
+    ) -> (Tree, Vec<std::ops::Range<usize>>) {
         let mut edited = old.clone();
         if let Some(edit) = edit(old_source, source) {
             edited.edit(&edit);
         }
-        self.parse_ranges(source, &[], Some(&edited))
+        let tree = self.parse_ranges(source, &[], Some(&edited));
+        let differing = edited.changed_ranges(&tree);
+        let differing = differing.map(|range| range.start_byte..range.end_byte).collect();
+        (tree, differing)
     }
 
     fn parse_ranges(self, source: &str, ranges: &[Range], old: Option<&Tree>) -> Tree {

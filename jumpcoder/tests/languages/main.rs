@@ -64,8 +64,8 @@ fn ask_everything(language: &'static dyn Language, seed: u64) -> usize {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let reading = language.read(&lines);
     assert_eq!(reading.is_comment().len(), lines.len());
-    for item in reading.outline().functions {
-        assert!(item.first_row <= item.last_row);
+    for entry in reading.outline().functions {
+        assert!(entry.first_row <= entry.last_row);
     }
     language.classify(&text);
     let function_len = language.function_len(&text);

@@ -1,13 +1,16 @@
 //! Texts made from a number: noise, words in any order, and programs with something done to them.
 
-/// A program of each of some languages. A language without one gets those of the others, which are
-/// texts for it, too.
-const PROGRAMS: [(&str, &str); 5] = [
+/// A program of each language.
+const PROGRAMS: [(&str, &str); 9] = [
     ("python", include_str!("seeds/program.py")),
     ("java", include_str!("seeds/Program.java")),
     ("go", include_str!("seeds/program.go")),
     ("js", include_str!("seeds/program.js")),
     ("ts", include_str!("seeds/program.ts")),
+    ("cpp", include_str!("seeds/program.cpp")),
+    ("cs", include_str!("seeds/Program.cs")),
+    ("rust", include_str!("seeds/program.rs")),
+    ("php", include_str!("seeds/program.php")),
 ];
 /// What programs are made of, and what they are broken by.
 const PIECES: [&str; 44] = [
@@ -20,9 +23,10 @@ const MAX_EDITS: usize = 6;
 const MAX_NOISE_BYTES: usize = 300;
 const MAX_WORDS: usize = 120;
 
-/// The program of a language.
-pub fn program(language: &str) -> Option<&'static str> {
-    PROGRAMS.iter().find(|(name, _)| *name == language).map(|(_, program)| *program)
+/// The program of a language: a new language needs one.
+pub fn program(language: &str) -> &'static str {
+    let found = PROGRAMS.iter().find(|(name, _)| *name == language);
+    found.unwrap_or_else(|| panic!("tests/languages/seeds has no program of {language}")).1
 }
 
 /// Draws texts; the same number gives the same ones.
@@ -96,8 +100,7 @@ impl Texts {
     /// Mostly the language's own.
     fn any_program(&mut self, language: &str) -> &'static str {
         let other = PROGRAMS[self.below(PROGRAMS.len())].1;
-        let own = program(language).filter(|_| self.below(8) > 0);
-        own.unwrap_or(other)
+        if self.below(8) > 0 { program(language) } else { other }
     }
 
     fn changed(&mut self, text: &str) -> String {

@@ -35,35 +35,35 @@ fn defined_afresh(
 fn what_is_put_back_defines_what_it_did() {
     let mut num_defining = 0;
     for language in languages() {
-        let Some(program) = program(language.name()) else { continue };
+        let program = program(language.name());
         let whole: Vec<&str> = program.split_inclusive('\n').collect();
         let outline = language.read(&whole).outline();
         assert_eq!(outline.errors, [], "{} in {}", program, language.name());
         for Entry { name, first_row, last_row } in outline.imports.iter().chain(&outline.functions)
         {
-            let (item, mut rest) = (&whole[*first_row..=*last_row], whole.clone());
+            let (entry, mut rest) = (&whole[*first_row..=*last_row], whole.clone());
             rest.drain(*first_row..=*last_row);
-            let found = language.read(&rest).defined_by(*first_row, item);
-            let afresh = defined_afresh(language, &rest, *first_row, item);
+            let found = language.read(&rest).defined_by(*first_row, entry);
+            let afresh = defined_afresh(language, &rest, *first_row, entry);
             assert_eq!(found, afresh, "{name} of the program of {}", language.name());
             num_defining += usize::from(!found.is_empty());
         }
     }
-    assert!(num_defining > 0, "some items define something");
+    assert!(num_defining > 0, "some entries define something");
 }
 
 #[test]
 fn what_is_accepted_anywhere_defines_what_it_says() {
     const NUM_TRIES: u64 = 800;
     for language in languages() {
-        let Some(program) = program(language.name()) else { continue };
+        let program = program(language.name());
         let whole: Vec<&str> = program.split_inclusive('\n').collect();
         let outline = language.read(&whole).outline();
-        let items = [outline.imports, outline.functions].concat();
+        let entries = [outline.imports, outline.functions].concat();
         let mut num_accepted = 0;
         for seed in 0..NUM_TRIES {
             let mut texts = Texts::new(seed);
-            let mut any = || &items[texts.below(items.len())];
+            let mut any = || &entries[texts.below(entries.len())];
             let (removed, other) = (any(), any());
             let (mut lines, infill) = (whole.clone(), &whole[other.first_row..=other.last_row]);
             lines.drain(removed.first_row..=removed.last_row);

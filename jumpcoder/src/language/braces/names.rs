@@ -29,7 +29,6 @@
 //! [`Rules::imported_name`] says of the text), `without S` (it is known without this at its end,
 //! too).
 //!
-//! The pattern of a scope captures nothing else, so that a scope is found from any place within it.
 //! If several patterns find one node to be a definition, a use, or neither, the last in the file
 //! decides: the general ones come first. Names that begin with `_` are for predicates.
 
@@ -120,35 +119,23 @@ impl NameQuery {
     /// All that is found in the tree below `root`, what is around first.
     pub(super) fn find(&self, source: &str, root: Node) -> Vec<Found> {
         let mut found = Vec::new();
-        self.find_in(source, root, 0..usize::MAX, |_, one| found.push(one));
+        self.find_in(source, root, 0..usize::MAX, |one| found.push(one));
         sorted(found)
     }
 
-    /// The same, but only what stands in `changed` and the scopes around it and around `known`,
-    /// which is what is known from elsewhere.
-    pub(super) fn find_around(
+    /// The same, of which all but what stands in `inserted` is `known`.
+    pub(super) fn find_inserted(
         &self,
         source: &str,
         root: Node,
-        changed: &Range<usize>,
+        inserted: &Range<usize>,
         mut known: Vec<Found>,
     ) -> Vec<Found> {
-        let mut scopes = HashMap::new();
-        for known in &known {
-            self.find_in(source, root, known.range.clone(), |node_id, found| {
-                if found.role == Role::Scope {
-                    scopes.insert(node_id, found);
-                }
-            });
-        }
-        self.find_in(source, root, changed.clone(), |node_id, found| {
-            if found.role == Role::Scope {
-                scopes.insert(node_id, found);
-            } else if changed.start <= found.range.start && found.range.end <= changed.end {
+        self.find_in(source, root, inserted.clone(), |found| {
+            if inserted.start <= found.range.start && found.range.end <= inserted.end {
                 known.push(found);
             }
         });
-        known.extend(scopes.into_values());
         sorted(known)
     }
 
@@ -163,7 +150,7 @@ impl NameQuery {
         let mut scopes = Scopes::new(program, rules);
         let mut around = vec![(ScopeId::ROOT, usize::MAX)];
         let mut late = 0..0;
-        for found in found {
+        for (found_idx, found) in found.iter().enumerate() {
             while around.last().is_some_and(|(_, end)| *end <= found.range.start) {
                 around.pop();
             }
@@ -179,7 +166,7 @@ impl NameQuery {
             } else {
                 let is_late = found.range.end <= late.start;
                 let from = if is_late { late.end } else { found.from };
-                self.fill(&mut scopes, scope, found, from, source);
+                self.fill(&mut scopes, scope, (found_idx, found), from, source);
             }
         }
         scopes
@@ -202,7 +189,7 @@ impl NameQuery {
         &self,
         scopes: &mut Scopes<'s>,
         scope: ScopeId,
-        found: &Found,
+        (found_idx, found): (usize, &Found),
         from: usize,
         source: &'s str,
     ) {
@@ -229,13 +216,13 @@ impl NameQuery {
                 }
             }
             Role::Use(spaces) => {
-                let place = found.place;
-                scopes.add_use(Use { name: text, spaces, place, at, scope: outside });
+                let (place, scope) = (found.place, outside);
+                scopes.add_use(Use { name: text, spaces, place, at, scope, found_idx });
             }
             Role::Capture(spaces) => {
                 scopes.bind(scope, text, spaces, 0);
-                let around = scopes.outside(scope);
-                scopes.add_use(Use { name: text, spaces, place: found.place, at, scope: around });
+                let (place, scope) = (found.place, scopes.outside(scope));
+                scopes.add_use(Use { name: text, spaces, place, at, scope, found_idx });
             }
             Role::Any(spaces) => scopes.scope(scope).any.push((at, spaces)),
             Role::Closed(spaces) => scopes.close(spaces),
@@ -251,14 +238,8 @@ impl NameQuery {
         }
     }
 
-    /// Takes what the query finds in `range`, with the id of its node.
-    fn find_in(
-        &self,
-        source: &str,
-        root: Node,
-        range: Range<usize>,
-        mut take: impl FnMut(usize, Found),
-    ) {
+    /// Takes what the query finds in `range`.
+    fn find_in(&self, source: &str, root: Node, range: Range<usize>, mut take: impl FnMut(Found)) {
         let mut names: HashMap<usize, Found> = HashMap::new();
         CURSOR.with_borrow_mut(|cursor| {
             cursor.set_byte_range(range);
@@ -266,7 +247,7 @@ impl NameQuery {
             while let Some(one) = matches.next() {
                 for (node, found) in self.captured(one) {
                     if !found.role.is_of_name() {
-                        take(node.id(), found);
+                        take(found);
                     } else if names
                         .get(&node.id())
                         .is_none_or(|name| name.pattern_idx <= found.pattern_idx)
@@ -276,8 +257,8 @@ impl NameQuery {
                 }
             }
         });
-        for (node_id, found) in names {
-            take(node_id, found);
+        for (_, found) in names {
+            take(found);
         }
     }
 
@@ -317,12 +298,23 @@ fn sorted(mut found: Vec<Found>) -> Vec<Found> {
 }
 
 impl Found {
-    /// Does it say what a name elsewhere means: an import, a base, a class's name?
+    /// Does it say what names elsewhere mean: a scope, an import, a base, a class's name?
     pub(super) fn is_for_others(&self) -> bool {
         matches!(
             self.role,
-            Role::Group | Role::Prefix | Role::Base | Role::Owner | Role::Any(_) | Role::Closed(_)
+            Role::Scope
+                | Role::Group
+                | Role::Prefix
+                | Role::Base
+                | Role::Owner
+                | Role::Any(_)
+                | Role::Closed(_)
         )
+    }
+
+    /// Is it a part of the program that names belong to?
+    pub(super) fn is_scope(&self) -> bool {
+        self.role == Role::Scope
     }
 
     /// Is it the name of what has members?
@@ -335,19 +327,18 @@ impl Found {
         self.role == Role::Prefix
     }
 
-    /// Is it a use of a name?
-    pub(super) fn is_use(&self) -> bool {
-        matches!(self.role, Role::Use(_) | Role::Capture(_))
-    }
-
-    /// The same after an insertion.
-    pub(super) fn shifted(&self, num_bytes: usize, num_rows: usize) -> Self {
-        let mut shifted = self.clone();
-        shifted.range.start += num_bytes;
-        shifted.range.end += num_bytes;
-        shifted.from += num_bytes;
-        shifted.place.row += num_rows;
-        shifted
+    /// The same after an insertion of `num_rows`: moved by it if it is below, wider if it is around.
+    pub(super) fn after(&self, inserted: &Range<usize>, num_rows: usize) -> Self {
+        let mut after = self.clone();
+        if self.range.start >= inserted.start {
+            after.range.start += inserted.len();
+            after.range.end += inserted.len();
+            after.from += inserted.len();
+            after.place.row += num_rows;
+        } else if self.range.end > inserted.start {
+            after.range.end += inserted.len();
+        }
+        after
     }
 }
 

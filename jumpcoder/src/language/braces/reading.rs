@@ -1,5 +1,6 @@
 //! A program of a language with braces, read; and what an insertion would change.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -25,6 +26,13 @@ pub(super) struct Text {
     pub tree: Tree,
 }
 
+/// A text with lines inserted.
+struct Edited {
+    text: Text,
+    /// The inserted bytes, if nothing else is changed by them.
+    inserted: Option<Range<usize>>,
+}
+
 impl Text {
     pub(super) fn of(language: &'static BraceLanguage, source: &str) -> Self {
         let layout = Layout::of(source, &language.lexis);
@@ -34,14 +42,36 @@ impl Text {
         Self { language, layout, closed, repaired, tree }
     }
 
-    /// A text that is like this one.
-    fn edited(&self, source: &str) -> Self {
+    /// This text, which `source` is but for lines inserted before line `position`.
+    fn edited(&self, source: &str, position: usize) -> Edited {
         let Self { language, .. } = *self;
         let layout = Layout::of(source, &language.lexis);
         let closed = layout.repaired(source);
         let repaired = language.rules.parsed(&closed);
-        let tree = language.grammar().parse_edited(&repaired, &self.repaired, &self.tree);
-        Self { language, layout, closed, repaired, tree }
+        let grammar = language.grammar();
+        let (tree, differing) = grammar.parse_edited(&repaired, &self.repaired, &self.tree);
+        let inserted = self.inserted(&repaired, position, &differing);
+        Edited { text: Self { language, layout, closed, repaired, tree }, inserted }
+    }
+
+    /// The bytes before line `position` that `new` has more, if it differs nowhere else, in its text
+    /// and its tree.
+    fn inserted(
+        &self,
+        new: &str,
+        position: usize,
+        differing: &[Range<usize>],
+    ) -> Option<Range<usize>> {
+        let old = &self.repaired;
+        let start = self.line_start(position);
+        let end = start + new.len().checked_sub(old.len())?;
+        let is_same = new.get(..start)? == &old[..start] && new.get(end..)? == &old[start..];
+        let is_blank = |range: Range<usize>| new[range].trim().is_empty();
+        let is_within = |range: &Range<usize>| {
+            is_blank(range.start.min(start)..range.end.min(start))
+                && is_blank(range.start.max(end)..range.end.max(end))
+        };
+        (is_same && differing.iter().all(is_within)).then_some(start..end)
     }
 
     /// What there is of names.
@@ -53,15 +83,11 @@ impl Text {
         self.language.queries().names.scopes(&self.repaired, found, self.language.rules)
     }
 
-    /// The places where nothing could be part of a program.
-    fn num_errors(&self) -> usize {
-        errors(self.tree.root_node()).len()
-    }
-
-    /// How much stands in `range` where it may not.
-    fn num_misplaced(&self, range: Range<usize>) -> usize {
+    /// How much is no part of any program, or stands where it may not.
+    fn num_faults(&self) -> usize {
+        let root = self.tree.root_node();
         let outline = &self.language.queries().outline;
-        outline.num_misplaced(&self.repaired, self.tree.root_node(), range)
+        errors(root).len() + outline.num_misplaced(&self.repaired, root)
     }
 
     /// The byte that a line begins at.
@@ -78,8 +104,10 @@ pub(super) struct BraceReading {
     undefined: Vec<Undefined>,
     /// What each of them could have stood for, and where it was found.
     uses: Vec<(Spaces, Found)>,
-    /// Imports and the like, which decide what names elsewhere mean.
-    imports: Vec<Found>,
+    /// Scopes, imports and the like, which decide what names elsewhere mean.
+    meanings: Vec<Found>,
+    /// Counted when it is first asked for.
+    num_faults: OnceCell<usize>,
 }
 
 /// What an infill may change.
@@ -97,16 +125,14 @@ impl BraceReading {
         let scopes = text.scopes(&found);
         let mut undefined = Vec::new();
         let mut uses = Vec::new();
-        let found_uses = found.iter().filter(|found| found.is_use());
         for name_use in scopes.unresolved() {
             undefined.push(Undefined { place: name_use.place, name: name_use.name.to_owned() });
-            let mut found_uses = found_uses.clone();
-            let found = found_uses.find(|found| found.range.start == name_use.at);
-            uses.push((name_use.spaces, found.expect("each use was found").clone()));
+            uses.push((name_use.spaces, found[name_use.found_idx].clone()));
         }
         drop(scopes);
         found.retain(Found::is_for_others);
-        Self { lines, text, undefined, uses, imports: found }
+        let num_faults = OnceCell::new();
+        Self { lines, text, undefined, uses, meanings: found, num_faults }
     }
 
     /// What `infill` may change, wherever it stands.
@@ -115,7 +141,7 @@ impl BraceReading {
         let found = infill.find();
         let brought = infill.scopes(&found);
         let shows_program = brought.imported().any(|path| self.is_of_program(path));
-        let prefixes = self.imports.iter().filter(|import| import.is_prefix());
+        let prefixes = self.meanings.iter().filter(|found| found.is_prefix());
         let prefixes: Vec<&str> =
             prefixes.map(|prefix| &self.text.repaired[prefix.range.clone()]).collect();
         let is_brought = |&idx: &usize| {
@@ -127,7 +153,7 @@ impl BraceReading {
 
     /// Does `path` stand for something that this program has names in?
     fn is_of_program(&self, path: &str) -> bool {
-        let mut owners = self.imports.iter().filter(|found| found.is_owner());
+        let mut owners = self.meanings.iter().filter(|found| found.is_owner());
         self.text.language.rules.is_around(path)
             || owners.any(|owner| &self.text.repaired[owner.range.clone()] == path)
     }
@@ -136,51 +162,32 @@ impl BraceReading {
     /// were undefined before, only the concerned ones need be told.
     fn undefined_with(
         &self,
-        with_infill: &Text,
+        with_infill: &Edited,
         position: usize,
         num_rows: usize,
         effect: &Effect,
     ) -> BTreeSet<Undefined> {
-        let changed = self.changed(with_infill, position).filter(|_| !effect.shows_program);
-        let found = match changed {
-            Some(changed) => {
+        let Edited { text, inserted } = with_infill;
+        let inserted = inserted.as_ref().filter(|inserted| {
+            // What ends just there may go on with the insertion.
+            let ends_there = |found: &Found| found.is_scope() && found.range.end == inserted.start;
+            !effect.shows_program && !self.meanings.iter().any(ends_there)
+        });
+        let found = match inserted {
+            Some(inserted) => {
                 let uses = effect.concerned.iter().map(|&idx| &self.uses[idx].1);
-                let known = uses.chain(&self.imports).map(|known| {
-                    let is_below = known.range.start >= changed.start;
-                    if is_below { known.shifted(changed.len(), num_rows) } else { known.clone() }
-                });
-                let names = &self.text.language.queries().names;
-                let root = with_infill.tree.root_node();
-                names.find_around(&with_infill.repaired, root, &changed, known.collect())
+                let known = uses.chain(&self.meanings);
+                let known = known.map(|known| known.after(inserted, num_rows)).collect();
+                let names = &text.language.queries().names;
+                names.find_inserted(&text.repaired, text.tree.root_node(), inserted, known)
             }
-            None => with_infill.find(),
+            None => text.find(),
         };
-        let scopes = with_infill.scopes(&found);
+        let scopes = text.scopes(&found);
         let undefined = scopes
             .unresolved()
             .map(|name_use| Undefined { place: name_use.place, name: name_use.name.to_owned() });
         outside(undefined, position, num_rows)
-    }
-
-    /// The bytes of the insertion, if nothing else is changed by it.
-    fn changed(&self, with_infill: &Text, position: usize) -> Option<Range<usize>> {
-        let (old, new) = (&self.text.repaired, &with_infill.repaired);
-        let start = self.text.line_start(position);
-        let len = new.len().checked_sub(old.len())?;
-        let is_same =
-            new.get(..start)? == &old[..start] && new.get(start + len..)? == &old[start..];
-        is_same.then_some(start..start + len)
-    }
-
-    /// Does the program with the insertion have more errors than without?
-    fn is_broken_by(&self, with_infill: &Text) -> bool {
-        let differing = self.text.tree.changed_ranges(&with_infill.tree);
-        let misplaced = |range: tree_sitter::Range| {
-            let range = range.start_byte..range.end_byte;
-            with_infill.num_misplaced(range)
-        };
-        with_infill.num_errors() > self.text.num_errors()
-            || differing.map(misplaced).sum::<usize>() > 0
     }
 }
 
@@ -198,8 +205,9 @@ impl Reading for BraceReading {
         if effect.concerned.is_empty() {
             return BTreeSet::new();
         }
-        let with_infill = self.text.edited(&inserted(&self.lines, position, infill));
-        if self.is_broken_by(&with_infill) {
+        let with_infill = self.text.edited(&inserted(&self.lines, position, infill), position);
+        let num_faults = *self.num_faults.get_or_init(|| self.text.num_faults());
+        if with_infill.text.num_faults() > num_faults {
             return BTreeSet::new();
         }
         let still = self.undefined_with(&with_infill, position, infill.len(), &effect);

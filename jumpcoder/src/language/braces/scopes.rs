@@ -4,7 +4,7 @@
 //! a language's query finds.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::rules::{Group, Rules};
 use super::spaces::Spaces;
@@ -67,6 +67,8 @@ pub(super) struct Use<'s> {
     /// The same place in bytes, comparable with those of bindings.
     pub at: usize,
     pub scope: ScopeId,
+    /// The index of it among what was found.
+    pub found_idx: usize,
 }
 
 /// A program's scopes with what they bind and use.
@@ -104,8 +106,8 @@ impl<'s> Scopes<'s> {
 
     /// The scope around `scope`, thin ones left out.
     pub(super) fn outside(&self, scope: ScopeId) -> ScopeId {
-        let parent = self.nested[scope.0].parent.unwrap_or(scope);
-        if self.nested[parent.0].is_thin { self.outside(parent) } else { parent }
+        let mut outside = self.around(scope).skip(1);
+        outside.find(|scope| !self.nested[scope.0].is_thin).unwrap_or(ScopeId::ROOT)
     }
 
     /// The innermost function around `scope`, itself included, or the root.
@@ -177,7 +179,7 @@ impl<'s> Scopes<'s> {
     fn is_visible(&self, name: &str, mut spaces: Spaces, at: usize, scope: ScopeId) -> bool {
         for scope_id in self.around(scope) {
             if self.is_brought_by(scope_id, name, spaces, at)
-                || self.is_inherited(scope_id, name, spaces, &mut Vec::new())
+                || self.is_inherited(scope_id, name, spaces)
             {
                 return true;
             }
@@ -218,25 +220,25 @@ impl<'s> Scopes<'s> {
         bindings.into_iter().any(|bound| bound.from <= at && bound.spaces.meets(spaces))
     }
 
-    /// Is `name` a member of a class that `scope` extends, beside those already `seen`?
-    fn is_inherited(
-        &self,
-        scope_id: ScopeId,
-        name: &str,
-        spaces: Spaces,
-        seen: &mut Vec<ScopeId>,
-    ) -> bool {
-        if seen.contains(&scope_id) {
-            return false;
+    /// Is `name` a member of a class that `scope` extends, however far up?
+    fn is_inherited(&self, scope: ScopeId, name: &str, spaces: Spaces) -> bool {
+        let mut seen = HashSet::from([scope]);
+        let mut open = vec![scope];
+        while let Some(class) = open.pop() {
+            for base in &self.nested[class.0].bases {
+                let Some(scopes) = self.members.get(base) else {
+                    if self.is_foreign_member(class, base, name, spaces) {
+                        return true;
+                    }
+                    continue;
+                };
+                if scopes.iter().any(|&scope| self.is_bound_in(scope, name, spaces, usize::MAX)) {
+                    return true;
+                }
+                open.extend(scopes.iter().filter(|&&scope| seen.insert(scope)));
+            }
         }
-        seen.push(scope_id);
-        self.nested[scope_id.0].bases.iter().any(|base| match self.members.get(base) {
-            Some(scopes) => scopes.iter().any(|&scope| {
-                self.is_bound_in(scope, name, spaces, usize::MAX)
-                    || self.is_inherited(scope, name, spaces, seen)
-            }),
-            None => self.is_foreign_member(scope_id, base, name, spaces),
-        })
+        false
     }
 
     /// Is `name` a member of `base`, which the program extends but doesn't define? Of a class that

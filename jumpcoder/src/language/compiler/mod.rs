@@ -46,19 +46,16 @@ pub fn compiled(language: &'static dyn Language) -> Result<&'static dyn Language
     if !tool.is_installed() {
         return Err(NoCompiler::Missing { language: name, program: tool.program() });
     }
-    let (language, findings) = (Judged(language), Mutex::default());
+    let findings = Mutex::default();
     // One a language, for the whole run.
     let compiled: &Compiled = Box::leak(Box::new(Compiled { language, tool, findings }));
     known.insert(name, compiled);
     Ok(compiled)
 }
 
-/// The language as its tree shows it.
-struct Judged(&'static dyn Language);
-
 /// A language with a compiler.
 struct Compiled {
-    language: Judged,
+    language: &'static dyn Language,
     tool: Tool,
     /// What the compiler found in each text.
     findings: Mutex<HashMap<String, Finding>>,
@@ -84,11 +81,11 @@ impl Compiled {
 
 impl Language for Compiled {
     fn name(&self) -> &'static str {
-        self.language.0.name()
+        self.language.name()
     }
 
     fn aliases(&self) -> &'static [&'static str] {
-        self.language.0.aliases()
+        self.language.aliases()
     }
 
     fn read(&'static self, lines: &[&str]) -> Box<dyn Reading> {
@@ -96,24 +93,24 @@ impl Language for Compiled {
         Box::new(CompiledReading {
             compiled: self,
             lines: lines_owned,
-            tree: self.language.0.read(lines),
+            tree: self.language.read(lines),
         })
     }
 
     fn classify(&'static self, infill: &str) -> InfillKind {
-        self.language.0.classify(infill)
+        self.language.classify(infill)
     }
 
     fn takes_lines(&'static self, infill: &str) -> bool {
-        self.language.0.takes_lines(infill)
+        self.language.takes_lines(infill)
     }
 
     fn function_len(&self, text: &str) -> Option<usize> {
-        self.language.0.function_len(text)
+        self.language.function_len(text)
     }
 
     fn banned_infills(&self) -> &'static [&'static str] {
-        self.language.0.banned_infills()
+        self.language.banned_infills()
     }
 }
 
@@ -142,7 +139,7 @@ impl Reading for CompiledReading {
     fn defined_by(&self, position: usize, infill: &[&str]) -> BTreeSet<String> {
         let combined = inserted(&self.lines, position, infill);
         let lines: Vec<&str> = combined.split_inclusive('\n').collect();
-        let with_infill = self.compiled.language.0.read(&lines);
+        let with_infill = self.compiled.language.read(&lines);
         match self.compiled.finding(with_infill.closed_text()) {
             Finding::Broken => BTreeSet::new(),
             Finding::Parsed => self.tree.defined_by(position, infill),
