@@ -3,8 +3,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
-use tree_sitter::{InputEdit, Node, Parser, Point, Range, Tree};
+use tree_sitter::{InputEdit, Node, Parser, Point, Tree};
 use tree_sitter_language::LanguageFn;
 
 thread_local! {
@@ -23,20 +24,43 @@ impl Grammar {
     }
 
     /// The tree of one part of a program, with places in the whole of it.
-    pub(super) fn parse_part(self, source: &str, part: Range) -> Tree {
+    pub(super) fn parse_part(self, source: &str, part: tree_sitter::Range) -> Tree {
         self.parse_ranges(source, &[part], None)
     }
 
-    /// The tree of `source`, made from that of a text it is like: only what differs is parsed. And
-    /// the bytes in which the two trees differ.
-    pub(super) fn parse_edited(
+    /// The tree of `source`, made from that of a text it is like: only what differs is parsed.
+    pub(super) fn parse_edited(self, source: &str, old_source: &str, old: &Tree) -> Tree {
+        self.parse_after(source, edit(old_source, source), old).0
+    }
+
+    /// The tree of `source`, made from that of the text without the bytes `inserted`; and the bytes
+    /// in which the two trees differ.
+    pub(super) fn parse_inserted(
         self,
         source: &str,
-        old_source: &str,
+        inserted: &Range<usize>,
         old: &Tree,
-    ) -> (Tree, Vec<std::ops::Range<usize>>) {
+    ) -> (Tree, Vec<Range<usize>>) {
+        let start = point_at(source.as_bytes(), inserted.start);
+        let edit = InputEdit {
+            start_byte: inserted.start,
+            old_end_byte: inserted.start,
+            new_end_byte: inserted.end,
+            start_position: start,
+            old_end_position: start,
+            new_end_position: point_at(source.as_bytes(), inserted.end),
+        };
+        self.parse_after(source, Some(edit), old)
+    }
+
+    fn parse_after(
+        self,
+        source: &str,
+        edit: Option<InputEdit>,
+        old: &Tree,
+    ) -> (Tree, Vec<Range<usize>>) {
         let mut edited = old.clone();
-        if let Some(edit) = edit(old_source, source) {
+        if let Some(edit) = edit {
             edited.edit(&edit);
         }
         let tree = self.parse_ranges(source, &[], Some(&edited));
@@ -45,7 +69,7 @@ impl Grammar {
         (tree, differing)
     }
 
-    fn parse_ranges(self, source: &str, ranges: &[Range], old: Option<&Tree>) -> Tree {
+    fn parse_ranges(self, source: &str, ranges: &[tree_sitter::Range], old: Option<&Tree>) -> Tree {
         PARSERS.with_borrow_mut(|parsers| {
             let parser = parsers.entry(self.0.into_raw() as *const ()).or_insert_with(|| {
                 let mut parser = Parser::new();

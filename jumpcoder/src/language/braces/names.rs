@@ -327,7 +327,7 @@ impl Found {
         self.role == Role::Prefix
     }
 
-    /// The same after an insertion of `num_rows`: moved by it if it is below, wider if it is around.
+    /// The same after an insertion of `num_rows`: moved if it is below, wider if it is around.
     pub(super) fn after(&self, inserted: &Range<usize>, num_rows: usize) -> Self {
         let mut after = self.clone();
         if self.range.start >= inserted.start {

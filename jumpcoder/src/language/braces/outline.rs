@@ -6,6 +6,8 @@
 //! statement that its first word doesn't tell; names that begin with `_`, for predicates only.
 //! What is a function in two ways (by itself, and as something exported) is one.
 
+use std::ops::Range;
+
 use tree_sitter::{Node, Query, QueryCursor, QueryMatch, StreamingIterator};
 
 use crate::language::tree::{self, Grammar};
@@ -31,7 +33,7 @@ impl OutlineQuery {
     /// What the entry is that begins at byte `start`.
     pub(super) fn kind_at(&self, source: &str, root: Node, start: usize) -> InfillKind {
         let mut kind = InfillKind::Statement;
-        self.each(source, root, |query, one| {
+        self.each(source, root, 0..usize::MAX, |query, one| {
             for capture in one.captures().iter().filter(|found| found.node.start_byte() == start) {
                 match query.capture_names()[capture.index as usize] {
                     "function" => kind = InfillKind::Function,
@@ -44,10 +46,10 @@ impl OutlineQuery {
         kind
     }
 
-    /// How much stands where it may not.
-    pub(super) fn num_misplaced(&self, source: &str, root: Node) -> usize {
+    /// How much stands where it may not, as far as `place` or what is around it has to do with it.
+    pub(super) fn num_misplaced(&self, source: &str, root: Node, place: Range<usize>) -> usize {
         let mut num_misplaced = 0;
-        self.each(source, root, |query, one| {
+        self.each(source, root, place, |query, one| {
             let names = query.capture_names();
             let is_misplaced = |idx: u32| names[idx as usize] == "misplaced";
             num_misplaced += one.captures().iter().filter(|one| is_misplaced(one.index)).count();
@@ -57,7 +59,7 @@ impl OutlineQuery {
 
     /// The functions and imports below `root`, in `outline`.
     pub(super) fn collect(&self, source: &str, root: Node, outline: &mut Outline) {
-        self.each(source, root, |query, one| {
+        self.each(source, root, 0..usize::MAX, |query, one| {
             let names = query.capture_names();
             let named = |wanted: &str| {
                 let mut captures = one.captures().iter();
@@ -76,8 +78,15 @@ impl OutlineQuery {
             .dedup_by(|inner, outer| inner.name == outer.name && inner.last_row == outer.last_row);
     }
 
-    fn each(&self, source: &str, root: Node, mut take: impl FnMut(&Query, &QueryMatch<'_, '_>)) {
+    fn each(
+        &self,
+        source: &str,
+        root: Node,
+        place: Range<usize>,
+        mut take: impl FnMut(&Query, &QueryMatch<'_, '_>),
+    ) {
         let mut cursor = QueryCursor::new();
+        cursor.set_byte_range(place);
         let mut matches = cursor.matches(&self.query, root, source.as_bytes());
         while let Some(one) = matches.next() {
             take(&self.query, one);

@@ -1,6 +1,5 @@
 //! A program of a language with braces, read; and what an insertion would change.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -49,29 +48,29 @@ impl Text {
         let closed = layout.repaired(source);
         let repaired = language.rules.parsed(&closed);
         let grammar = language.grammar();
-        let (tree, differing) = grammar.parse_edited(&repaired, &self.repaired, &self.tree);
-        let inserted = self.inserted(&repaired, position, &differing);
+        let Some(inserted) = self.inserted(&repaired, position) else {
+            let tree = grammar.parse_edited(&repaired, &self.repaired, &self.tree);
+            let text = Self { language, layout, closed, repaired, tree };
+            return Edited { text, inserted: None };
+        };
+        let (tree, differing) = grammar.parse_inserted(&repaired, &inserted, &self.tree);
+        let Range { start, end } = inserted;
+        let is_blank = |part: Range<usize>| repaired[part].trim().is_empty();
+        let is_within = |part: &Range<usize>| {
+            is_blank(part.start.min(start)..part.end.min(start))
+                && is_blank(part.start.max(end)..part.end.max(end))
+        };
+        let inserted = differing.iter().all(is_within).then_some(inserted);
         Edited { text: Self { language, layout, closed, repaired, tree }, inserted }
     }
 
-    /// The bytes before line `position` that `new` has more, if it differs nowhere else, in its text
-    /// and its tree.
-    fn inserted(
-        &self,
-        new: &str,
-        position: usize,
-        differing: &[Range<usize>],
-    ) -> Option<Range<usize>> {
+    /// The bytes before line `position` that `new` has more, if it differs nowhere else.
+    fn inserted(&self, new: &str, position: usize) -> Option<Range<usize>> {
         let old = &self.repaired;
         let start = self.line_start(position);
         let end = start + new.len().checked_sub(old.len())?;
         let is_same = new.get(..start)? == &old[..start] && new.get(end..)? == &old[start..];
-        let is_blank = |range: Range<usize>| new[range].trim().is_empty();
-        let is_within = |range: &Range<usize>| {
-            is_blank(range.start.min(start)..range.end.min(start))
-                && is_blank(range.start.max(end)..range.end.max(end))
-        };
-        (is_same && differing.iter().all(is_within)).then_some(start..end)
+        is_same.then_some(start..end)
     }
 
     /// What there is of names.
@@ -83,11 +82,12 @@ impl Text {
         self.language.queries().names.scopes(&self.repaired, found, self.language.rules)
     }
 
-    /// How much is no part of any program, or stands where it may not.
-    fn num_faults(&self) -> usize {
+    /// How much is no part of any program, or stands where it may not, as far as it has to do with
+    /// what is around `place`.
+    fn num_faults(&self, place: Range<usize>) -> usize {
         let root = self.tree.root_node();
         let outline = &self.language.queries().outline;
-        errors(root).len() + outline.num_misplaced(&self.repaired, root)
+        errors(root).len() + outline.num_misplaced(&self.repaired, root, place)
     }
 
     /// The byte that a line begins at.
@@ -106,8 +106,6 @@ pub(super) struct BraceReading {
     uses: Vec<(Spaces, Found)>,
     /// Scopes, imports and the like, which decide what names elsewhere mean.
     meanings: Vec<Found>,
-    /// Counted when it is first asked for.
-    num_faults: OnceCell<usize>,
 }
 
 /// What an infill may change.
@@ -131,8 +129,7 @@ impl BraceReading {
         }
         drop(scopes);
         found.retain(Found::is_for_others);
-        let num_faults = OnceCell::new();
-        Self { lines, text, undefined, uses, meanings: found, num_faults }
+        Self { lines, text, undefined, uses, meanings: found }
     }
 
     /// What `infill` may change, wherever it stands.
@@ -189,6 +186,20 @@ impl BraceReading {
             .map(|name_use| Undefined { place: name_use.place, name: name_use.name.to_owned() });
         outside(undefined, position, num_rows)
     }
+
+    /// Has the program with the insertion more faults than without?
+    fn is_broken_by(&self, with_infill: &Edited) -> bool {
+        let everywhere = 0..usize::MAX;
+        let (before, after) = match &with_infill.inserted {
+            // The bytes on both sides, because a range without bytes is nowhere.
+            Some(Range { start, end }) => {
+                let first = start.saturating_sub(1);
+                (first..start + 1, first..end + 1)
+            }
+            None => (everywhere.clone(), everywhere),
+        };
+        with_infill.text.num_faults(after) > self.text.num_faults(before)
+    }
 }
 
 impl Reading for BraceReading {
@@ -206,8 +217,7 @@ impl Reading for BraceReading {
             return BTreeSet::new();
         }
         let with_infill = self.text.edited(&inserted(&self.lines, position, infill), position);
-        let num_faults = *self.num_faults.get_or_init(|| self.text.num_faults());
-        if with_infill.text.num_faults() > num_faults {
+        if self.is_broken_by(&with_infill) {
             return BTreeSet::new();
         }
         let still = self.undefined_with(&with_infill, position, infill.len(), &effect);

@@ -90,7 +90,7 @@ impl PythonReading {
         num_rows: usize,
     ) -> BTreeSet<Undefined> {
         let repaired = Layout::of(with_infill).repaired(with_infill).into_owned();
-        let (tree, _) = GRAMMAR.parse_edited(&repaired, &self.repaired, &self.tree);
+        let tree = GRAMMAR.parse_edited(&repaired, &self.repaired, &self.tree);
         let undefined = undefined(&names::read(&repaired, tree.root_node()));
         outside(undefined, position, num_rows)
     }
