@@ -7,10 +7,12 @@ use std::borrow::Cow;
 pub(super) struct Repairs(Vec<(usize, String)>);
 
 impl Repairs {
-    /// Adds one; it comes after those before it.
+    /// Adds one; it comes after those that are there already at the same byte.
     pub(super) fn push(&mut self, at: usize, text: String) {
-        assert!(self.0.last().is_none_or(|(last, _)| *last <= at), "repairs come in order");
-        self.0.push((at, text));
+        // At the end nearly always, but the brackets before a line are closed after the line's
+        // indentation was mended.
+        let place = self.0.partition_point(|(before, _)| *before <= at);
+        self.0.insert(place, (at, text));
     }
 
     /// The program with all of them.

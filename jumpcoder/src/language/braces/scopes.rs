@@ -177,6 +177,7 @@ impl<'s> Scopes<'s> {
 
     /// Can `name` be seen at byte `at` of `scope`?
     fn is_visible(&self, name: &str, mut spaces: Spaces, at: usize, scope: ScopeId) -> bool {
+        let mut sees_around = false;
         for scope_id in self.around(scope) {
             if self.is_brought_by(scope_id, name, spaces, at)
                 || self.is_inherited(scope_id, name, spaces)
@@ -184,7 +185,11 @@ impl<'s> Scopes<'s> {
                 return true;
             }
             let scope = &self.nested[scope_id.0];
-            if !scope.groups.iter().any(|group| self.rules.is_around(group.path)) {
+            sees_around |= scope.groups.iter().any(|group| self.rules.is_around(group.path));
+            // An import in a function, too, is of what is around the module: the scope that hides
+            // types.
+            let is_module = scope.hides.meets(Spaces::TYPE);
+            if !(is_module && std::mem::take(&mut sees_around)) {
                 spaces = spaces.without(scope.hides);
             }
             if spaces.is_empty() {

@@ -277,6 +277,8 @@ fn survives_every_prefix() {
         "match q:\n case {'a': [x, *_], **r} | P(k=-1) as z if (n := x): r\n case a.b: 'é\n",
         "for i, (j, *k) in [a for b in c for a in b]:\n  global g; g += 0x1F\nelse: ...\n",
         "from .m import (a as b,\n  c)\nimport x.y\ntype V[T] = list[T]\nasync def f(): await x\n",
+        // Brackets that are closed before an indentation that is mended already.
+        "if a:\n  b = (c,\n\\\nclass D: pass\n",
     ];
     for program in programs {
         for (at, _) in program.char_indices() {

@@ -82,6 +82,9 @@ fn finds_what_imports_define() {
 fn finds_what_modules_show() {
     check("fn f() {}\nmod m { use super::*; fn g() { f(); h(); } }\n", "h");
     check("mod m { pub fn f() {} }\nuse m::*;\nfn g() { f(); h(); }\n", "h");
+    // An import in a function shows what is around the module, not what is local around it.
+    check("fn f() {}\nmod m { fn g() { use super::*; f(); h(); } fn i() { f(); } }\n", "f h");
+    check("fn f() { let x = 1; fn g() { use super::*; x; } }\n", "x");
     check(
         "enum E { A, B(i32) }\nfn f(e: E) { use E::*; match e { A => C, B(x) => x, D(y) => y } }\n",
         "C D",
