@@ -1,5 +1,5 @@
-//! The parts of a run, alone: passes of the model beside their roof, Python's analysis, judging,
-//! the similarity of lines, tokenising. `cargo bench -p jump-benches`.
+//! The parts of a run, alone: passes of the model beside their roof, the similarity of lines,
+//! tokenising. `cargo bench -p jump-benches`.
 //!
 //! The pass has what decoding and rescoring have: `rows` of at most [`MAX_FORKS`] are forks of one
 //! context that each want their next token, more are one chunk that wants the scores of all its
@@ -17,7 +17,6 @@ use jump_kernels::cpu::Cpu;
 use jump_kernels::{BLOCK_LEN, ScoreKind, TokenId};
 use jump_models::Checkpoint;
 use jumpcoder::decision::similarity::similarity;
-use jumpcoder::language::by_name;
 use jumpcoder::overhead::Spread;
 
 /// As many as `RESULTS.md` says.
@@ -31,98 +30,9 @@ const MEASUREMENT: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_millis(500);
 const NUM_SAMPLES: usize = 20;
 /// Lines of [`PROGRAM`].
-const NUM_LINES: usize = 40;
+const NUM_LINES: usize = 60;
 
-const PROGRAM: &str = r#"import math
-from collections import Counter, defaultdict
-from typing import Dict, List, Optional
-
-
-class Shelf:
-    """Books by author.
-
-    >>> Shelf().titles("Woolf")
-    []
-    """
-
-    def __init__(self, limit: int = 10):
-        self.limit = limit
-        self.by_author: Dict[str, List[str]] = defaultdict(list)
-
-    def add(self, author: str, title: str) -> None:
-        """Put a book on the shelf."""
-        if sum(len(titles) for titles in self.by_author.values()) >= self.limit:
-            raise ValueError(f"no room for {title!r}")
-        self.by_author[author].append(title)
-
-    def titles(self, author: str) -> List[str]:
-        """The books of an author."""
-        return sorted(self.by_author.get(author, []))
-
-
-def letters(words: List[str], least: Optional[int] = None) -> Dict[str, float]:
-    """The share of each letter, in logarithms."""
-    counts = Counter(letter for word in words for letter in word.lower())
-    total = sum(counts.values())
-    result: Dict[str, float] = {}
-    assert total > 0, words
-    for letter, count in counts.most_common():
-        if least is not None and count < least:
-            break
-        # A comment, as programs have them.
-        result[letter] = math.log2(count / total)
-    average = functools.reduce(operator.add, result.values(), 0.0) / max(1, len(result))
-    return {letter: share - average for letter, share in result.items()}
-"#;
-
-/// A program whose candidates are judged.
-struct Judged {
-    language: &'static str,
-    program: &'static str,
-    /// Of three kinds: the line before which each stands, and its lines.
-    candidates: [(&'static str, usize, &'static [&'static str]); 3],
-}
-
-/// Lines of each of [`JUDGED`].
-const NUM_JUDGED: usize = 60;
-
-/// The programs lack `functools`, `operator` and `sort_key`; `java.util` and `sortKey`.
-const JUDGED: [Judged; 2] = [
-    Judged {
-        language: "python",
-        program: include_str!("../languages/program.py"),
-        candidates: [
-            ("an import that defines a name", 0, &["import functools\n"]),
-            ("an import that defines none", 0, &["import itertools\n"]),
-            (
-                "a function that defines a name",
-                27,
-                &[
-                    "def sort_key(name):\n",
-                    "    last = name.split()[-1]\n",
-                    "    return last.lower()\n",
-                ],
-            ),
-        ],
-    },
-    Judged {
-        language: "java",
-        program: include_str!("../languages/Register.java"),
-        candidates: [
-            ("an import that defines a name", 0, &["import java.util.*;\n"]),
-            ("an import that defines none", 0, &["import java.io.*;\n"]),
-            (
-                "a function that defines a name",
-                20,
-                &[
-                    "    static String sortKey(String name) {\n",
-                    "        return name.toLowerCase();\n",
-                    "    }\n",
-                ],
-            ),
-        ],
-    },
-];
+const PROGRAM: &str = include_str!("../languages/program.py");
 
 fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(NUM_THREADS).build();
@@ -134,7 +44,6 @@ fn main() {
             .configure_from_args();
         passes(&mut criterion);
         texts(&mut criterion);
-        judging(&mut criterion);
         criterion.final_summary();
     });
 }
@@ -241,12 +150,6 @@ fn texts(criterion: &mut Criterion) {
     let lines: Vec<&str> = PROGRAM.split_inclusive('\n').collect();
     assert_eq!(lines.len(), NUM_LINES, "the benches' names say so");
     let mut group = criterion.benchmark_group("text");
-    for (name, quirks) in [("analysis", false), ("analysis as the reference", true)] {
-        let python = by_name("python", quirks).expect("it is known");
-        group.bench_function(BenchmarkId::new(name, NUM_LINES), |bencher| {
-            bencher.iter(|| python.read(black_box(&lines)));
-        });
-    }
     let (a, b) = (lines[18], lines[39]);
     group.bench_function("similarity of two lines", |bencher| {
         bencher.iter(|| similarity(black_box(a), black_box(b), true));
@@ -259,26 +162,4 @@ fn texts(criterion: &mut Criterion) {
         bencher.iter(|| tokenizer.encode_program(black_box(&lines)));
     });
     group.finish();
-}
-
-/// Judging by the syntax tree: once a round the program is read, then each candidate is judged.
-fn judging(criterion: &mut Criterion) {
-    for Judged { language, program, candidates } in JUDGED {
-        let lines: Vec<&str> = program.split_inclusive('\n').collect();
-        assert_eq!(lines.len(), NUM_JUDGED, "the benches' names say so");
-        let mut group = criterion.benchmark_group(format!("judging {language}"));
-        let language = by_name(language, false).expect("it is known");
-        group.bench_function(BenchmarkId::new("reading", NUM_JUDGED), |bencher| {
-            bencher.iter(|| language.read(black_box(&lines)));
-        });
-        let reading = language.read(&lines);
-        for (name, position, infill) in candidates {
-            let defines = name.ends_with("a name");
-            assert_eq!(!reading.defined_by(position, infill).is_empty(), defines, "{name}");
-            group.bench_function(BenchmarkId::new(name, NUM_JUDGED), |bencher| {
-                bencher.iter(|| reading.defined_by(black_box(position), black_box(infill)));
-            });
-        }
-        group.finish();
-    }
 }
