@@ -6,29 +6,20 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
-use jump_engine::{EngineError, EngineSize};
-use jump_kernels::{BLOCK_LEN, DeviceError};
+use jump_engine::EngineError;
+use jump_kernels::DeviceError;
 use jump_models::{Checkpoint, ModelError, Tokenizer};
 use thiserror::Error;
 
 use crate::device::Device;
-use crate::models::{Models, ReadyModel};
+use crate::memory_plan::{MemoryPlan, num_sequences};
+use crate::models::Models;
 use crate::scheduler::{RunStats, Scheduler, Submission, Width};
-use crate::settings::{Mode, REFERENCE_CONTEXT_LEN, Settings};
+use crate::settings::{Mode, Settings};
 use crate::task::Observer;
-
-/// Rows of a step: enough for 64 tasks that decode six tokens each while others prefill.
-const MAX_ROWS: usize = 1024;
 
 /// Tokens of one order in one step, unless the limits say otherwise.
 const CHUNK_LEN: usize = 256;
-
-/// Tokens of a sequence, unless the limits say otherwise: far more than 64 lines need. Memory is
-/// reserved for it.
-const CONTEXT_LEN: usize = 2048;
-
-/// The part of the free memory beside the weights that is taken, unless the limits say otherwise.
-const MEMORY_FRACTION: f64 = 0.75;
 
 /// A model that a user names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,15 +165,8 @@ impl Generator {
         }
         let identity = identity(&checkpoint, infilling.as_ref(), device);
         let free_bytes = check_weight_memory(&checkpoint, infilling.as_ref(), device)?;
-        let (generates, infills) = num_sequences(&settings);
-        let mut plans = match infilling {
-            None => vec![Plan::new(checkpoint, generates.max(1 + infills), &settings, &limits)],
-            Some(infilling) => vec![
-                Plan::new(checkpoint, generates, &settings, &limits),
-                Plan::new(infilling, infills, &settings, &limits),
-            ],
-        };
-        share_memory(&mut plans, device, free_bytes, &limits);
+        let mut plans = MemoryPlan::new(checkpoint, infilling, &settings, &limits);
+        MemoryPlan::share(&mut plans, device, free_bytes, &limits);
         let concurrency = limits.concurrency;
         let kv_block_bytes = device.block_bytes(&plans[0].checkpoint.config);
         let mut models = plans.into_iter().map(|plan| plan.start(device, concurrency));
@@ -190,7 +174,7 @@ impl Generator {
         let models = Models { generation, infilling: models.next().transpose()? };
         let chunk_len = limits.prefill_chunk.unwrap_or(CHUNK_LEN);
         let width = Width { concurrency, chunk_len };
-        let num_sequences = (generates, infills);
+        let num_sequences = num_sequences(&settings);
         Ok(Self { models, settings, width, identity, kv_block_bytes, num_sequences })
     }
 
@@ -241,83 +225,6 @@ impl Generator {
         let infilling = infilling.map_or(0, |model| model.engine.num_live_blocks());
         self.models.generation.engine.num_live_blocks() + infilling
     }
-}
-
-/// Sequences that one task holds at most at the same time, of G and of I: the program, the stem,
-/// and the branches *or* the candidates, since branches are idle while candidates are judged.
-fn num_sequences(settings: &Settings) -> (usize, usize) {
-    // No text has so many lines; it only keeps the sums below in range.
-    let num_positions = settings.num_positions.min(1 << 32);
-    match settings.mode {
-        Mode::Ar => (1, 0),
-        Mode::Jump | Mode::Filtered => (1 + num_positions, 1 + num_positions),
-    }
-}
-
-/// A model that is about to be loaded, and how much memory its tasks take.
-struct Plan {
-    checkpoint: Checkpoint,
-    context_len: usize,
-    /// Blocks that a task needs if its texts become as long as can be: so many there must be.
-    blocks_per_task: usize,
-    kv_bytes: Option<usize>,
-    max_rows: usize,
-}
-
-impl Plan {
-    fn new(
-        checkpoint: Checkpoint,
-        num_sequences: usize,
-        settings: &Settings,
-        limits: &Limits,
-    ) -> Self {
-        let context_len = context_len(&checkpoint, settings, limits);
-        let blocks_per_task = num_sequences.saturating_mul(context_len.div_ceil(BLOCK_LEN));
-        let max_rows = limits.max_batched_tokens.unwrap_or(MAX_ROWS);
-        Self { checkpoint, context_len, blocks_per_task, kv_bytes: None, max_rows }
-    }
-
-    /// Memory for `concurrency` tasks, or as much of it as there is. If that isn't enough for one,
-    /// the engine says what is missing.
-    fn start(self, device: &Device, concurrency: usize) -> Result<ReadyModel, EngineError> {
-        let block_bytes = device.block_bytes(&self.checkpoint.config);
-        let wanted = self.blocks_per_task.saturating_mul(concurrency);
-        let fitting = self.kv_bytes.map_or(usize::MAX, |bytes| bytes / block_bytes);
-        let size = EngineSize {
-            max_rows: self.max_rows,
-            context_len: self.context_len,
-            num_blocks: wanted.min(fitting).max(self.blocks_per_task),
-            max_kv_bytes: self.kv_bytes,
-        };
-        let engine = device.load(&self.checkpoint, size)?;
-        Ok(ReadyModel::new(engine, self.checkpoint))
-    }
-}
-
-/// Gives each plan its part of the memory for keys and values: of what is free beside the weights
-/// and the workspaces, unless the limits say how much.
-fn share_memory(plans: &mut [Plan], device: &Device, free_bytes: Option<usize>, limits: &Limits) {
-    let workspaces = plans.iter().map(|plan| {
-        device.workspace_bytes(&plan.checkpoint.config, plan.max_rows, plan.context_len)
-    });
-    let workspace_bytes = workspaces.fold(0, usize::saturating_add);
-    let fraction = limits.memory_fraction.unwrap_or(MEMORY_FRACTION);
-    let usable = free_bytes.map(|bytes| (bytes as f64 * fraction) as usize);
-    let kv_bytes = limits.kv_bytes.or(usable.map(|bytes| bytes.saturating_sub(workspace_bytes)));
-    let num_plans = plans.len();
-    for plan in plans {
-        plan.kv_bytes = kv_bytes.map(|bytes| bytes / num_plans);
-    }
-}
-
-/// Tokens of a sequence. The reference looks at no model's context: it goes on from 2,048 tokens by
-/// one more line.
-fn context_len(checkpoint: &Checkpoint, settings: &Settings, limits: &Limits) -> usize {
-    if settings.reference_quirks {
-        let longest = REFERENCE_CONTEXT_LEN.saturating_add(settings.max_line_tokens);
-        return limits.max_context.map_or(longest, |max| max.min(longest));
-    }
-    limits.max_context.unwrap_or(CONTEXT_LEN).min(checkpoint.config.context_len)
 }
 
 /// A device's arithmetic is its own, so it is part of what makes a program.

@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod language;
 pub mod listener;
 pub mod mechanism;
+pub mod memory_plan;
 pub mod models;
 pub mod output;
 pub mod overhead;
