@@ -5,30 +5,33 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jump_kernels::TokenId;
-use serde::Deserialize;
+use tokenizers::{AddedToken, ModelWrapper};
 
 use crate::ModelError;
+use dummy_prefix::DummyPrefix;
+use seams::Seams;
+use spelling::Spelling;
 
+mod dummy_prefix;
+mod seams;
+mod spelling;
+mod stages;
 #[cfg(test)]
 mod tests;
 
-/// Lines whose tokens are remembered; the memory is emptied when it is full.
-const MAX_REMEMBERED_LINES: usize = 1 << 16;
-
-/// Ids may have gaps, but a list by id must stay small.
-const MAX_IDS_PER_TOKEN: usize = 16;
+/// Bytes of text whose tokens are remembered; the memory is emptied when they are exceeded.
+const MAX_REMEMBERED_BYTES: usize = 4 << 20;
 
 /// A tokenizer whose tokens are strings of bytes.
 pub struct Tokenizer {
+    /// Without its dummy prefix.
     inner: tokenizers::Tokenizer,
+    dummy_prefix: DummyPrefix,
+    seams: Seams,
     /// The bytes of each token; none for special tokens.
     bytes: Vec<Box<[u8]>>,
-    /// Tokens whose text is nothing but white space.
-    blank: Vec<bool>,
     bos: Option<TokenId>,
-    /// Do the tokens of a line never depend on the other lines?
-    by_line: bool,
-    remembered: Mutex<HashMap<Box<str>, Arc<[TokenId]>>>,
+    memory: Mutex<Memory>,
 }
 
 /// The tokens of a program, and the line that each belongs to.
@@ -40,6 +43,13 @@ pub struct Encoding {
     pub lines: Vec<Option<u32>>,
 }
 
+/// The tokens of stretches, which are the same in every text.
+#[derive(Default)]
+struct Memory {
+    stretches: HashMap<Box<str>, Arc<Encoding>>,
+    num_bytes: usize,
+}
+
 impl Tokenizer {
     /// Reads the text of a `tokenizer.json`; `file` names it in errors.
     ///
@@ -47,25 +57,34 @@ impl Tokenizer {
     ///
     /// Malformed JSON, or a kind of tokenizer whose tokens aren't strings of bytes.
     pub fn parse(text: &[u8], file: &str) -> Result<Self, ModelError> {
-        let problem = |problem: String| ModelError::Tokenizer { file: file.to_owned(), problem };
-        let kind = decoder_kind(text).map_err(problem)?;
-        if kind != "ByteLevel" {
-            return Err(problem(format!(
-                "the decoder is {kind:?}; only byte-level BPE (\"ByteLevel\") is supported so far"
-            )));
-        }
-        let mut inner = tokenizers::Tokenizer::from_bytes(text).map_err(|e| {
-            problem(format!("not a tokenizer.json of Hugging Face tokenizers: {e}"))
+        let inner = tokenizers::Tokenizer::from_bytes(text).map_err(|e| {
+            let problem = format!("not a tokenizer.json of Hugging Face tokenizers: {e}");
+            ModelError::Tokenizer { file: file.to_owned(), problem }
         })?;
-        check_model(&inner).map_err(problem)?;
+        Self::from_inner(inner, file)
+    }
+
+    /// Takes a tokenizer that was put together from another format; `file` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// A kind of tokenizer whose tokens aren't strings of bytes.
+    pub fn from_inner(inner: tokenizers::Tokenizer, file: &str) -> Result<Self, ModelError> {
+        let problem = |problem| ModelError::Tokenizer { file: file.to_owned(), problem };
+        Self::new(inner).map_err(problem)
+    }
+
+    fn new(mut inner: tokenizers::Tokenizer) -> Result<Self, String> {
+        check_model(&inner)?;
+        let spelling = Spelling::of(&inner)?;
+        mark_special_tokens(&mut inner)?;
         inner.set_encode_special_tokens(true);
-        let bytes = token_bytes(&inner);
-        let blank = bytes.iter().map(|bytes| is_blank(bytes)).collect();
         let bos = bos(&inner);
-        let remembered = Mutex::default();
-        let mut tokenizer = Self { inner, bytes, blank, bos, by_line: false, remembered };
-        tokenizer.check_round_trip().map_err(problem)?;
-        tokenizer.by_line = tokenizer.is_line_by_line();
+        let dummy_prefix = DummyPrefix::take_from(&mut inner)?;
+        let bytes = spelling.token_bytes(&inner)?;
+        let seams = Seams::of(&inner, &bytes);
+        let tokenizer = Self { inner, dummy_prefix, seams, bytes, bos, memory: Mutex::default() };
+        tokenizer.check_round_trip()?;
         Ok(tokenizer)
     }
 
@@ -74,8 +93,7 @@ impl Tokenizer {
         const PROBE: &str = "def Fibonacci(n):\r\n\tπ = 'é日😀'  # 1.50\n\n    return {n: [~π]}\n";
         let ids = self.encode(PROBE);
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.bytes(*id)).copied().collect();
-        // Some put a space in front of every text.
-        if bytes.strip_prefix(b" ").unwrap_or(&bytes) == PROBE.as_bytes() {
+        if bytes == self.dummy_prefix.before(PROBE).as_bytes() {
             return Ok(());
         }
         let found = String::from_utf8_lossy(&bytes);
@@ -95,32 +113,41 @@ impl Tokenizer {
     /// The id of a special token by its string.
     pub fn special(&self, content: &str) -> Option<TokenId> {
         let id = self.inner.token_to_id(content)?;
-        let added = self.inner.get_added_tokens_decoder();
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
         added.get(&id).is_some_and(|token| token.special).then_some(TokenId(id))
     }
 
-    /// The bytes that a token stands for; none for special tokens.
+    /// The bytes that a token stands for; none for special tokens. A text's first token may have a
+    /// blank that the text hasn't.
     pub fn bytes(&self, token: TokenId) -> &[u8] {
         &self.bytes[token.0 as usize]
     }
 
     /// The tokens of `text`, without a beginning token.
     pub fn encode(&self, text: &str) -> Vec<TokenId> {
-        // Encoding can only fail in a normalizer or model that byte-level BPE doesn't have.
-        let encoding = self.inner.encode_fast(text, false).expect("byte-level BPE takes any text");
+        self.encode_bare(&self.dummy_prefix.before(text))
+    }
+
+    /// The tokens of a text that has what belongs in front of it.
+    fn encode_bare(&self, text: &str) -> Vec<TokenId> {
+        // Normalizers don't fail, and the model has an unknown token if it names one.
+        let encoding = self.inner.encode_fast(text, false).expect("BPE takes any text");
         encoding.get_ids().iter().copied().map(TokenId).collect()
     }
 
-    /// The tokens of `lines`, each ending in `\n`, as one text without a beginning token.
+    /// The tokens of `lines` as one text without a beginning token.
     pub fn encode_lines<S: AsRef<str>>(&self, lines: &[S]) -> Vec<TokenId> {
-        if !self.by_line {
-            return self.encode(&concat(lines));
-        }
-        let mut ids = Vec::new();
-        for line in lines {
-            ids.extend_from_slice(&self.line(line.as_ref()));
-        }
-        ids
+        let mut encoding = Encoding::default();
+        self.append(&self.dummy_prefix.before(&concat(lines)), &mut encoding);
+        encoding.ids
+    }
+
+    /// The tokens of `lines` as one text that follows something else than text: it has no dummy
+    /// prefix.
+    pub fn encode_continuation<S: AsRef<str>>(&self, lines: &[S]) -> Vec<TokenId> {
+        let mut encoding = Encoding::default();
+        self.append(&concat(lines), &mut encoding);
+        encoding.ids
     }
 
     /// The tokens of the program `lines`, each ending in `\n`, with a beginning token if the
@@ -131,91 +158,61 @@ impl Tokenizer {
             encoding.ids.push(bos);
             encoding.lines.push(None);
         }
-        if self.by_line {
-            self.encode_each_line(lines, &mut encoding);
-        } else {
-            self.encode_whole(lines, &mut encoding);
+        self.append(&self.dummy_prefix.before(&concat(lines)), &mut encoding);
+        encoding
+    }
+
+    /// Appends the tokens of `text`, stretch by stretch.
+    fn append(&self, text: &str, encoding: &mut Encoding) {
+        let mut num_lines = 0;
+        for stretch in self.seams.stretches(text) {
+            let known = self.stretch(stretch);
+            encoding.ids.extend_from_slice(&known.ids);
+            let lines = known.lines.iter().map(|line| line.map(|line| line + num_lines));
+            encoding.lines.extend(lines);
+            num_lines += num_newlines(stretch.as_bytes());
+        }
+    }
+
+    /// The tokens of a stretch; lines count from its beginning.
+    fn stretch(&self, stretch: &str) -> Arc<Encoding> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = memory.stretches.get(stretch) {
+            return Arc::clone(known);
+        }
+        let ids = self.encode_bare(stretch);
+        let lines = self.token_lines(&ids);
+        let encoding = Arc::new(Encoding { ids, lines });
+        // Without seams, every program would be remembered at every length.
+        if self.seams != Seams::Nowhere {
+            memory.keep(stretch, &encoding);
         }
         encoding
     }
 
-    fn encode_each_line<S: AsRef<str>>(&self, lines: &[S], encoding: &mut Encoding) {
-        for (line_idx, line) in lines.iter().enumerate() {
-            for &token in self.line(line.as_ref()).iter() {
-                let is_blank = self.blank[token.0 as usize];
-                encoding.ids.push(token);
-                encoding.lines.push((!is_blank).then_some(line_idx as u32));
-            }
-        }
+    /// For each token the line of its first byte that is not white space, by counting the newlines
+    /// before it: a normalizer may change the bytes between them.
+    fn token_lines(&self, ids: &[TokenId]) -> Vec<Option<u32>> {
+        let mut num_before = 0;
+        let mut line = |id: &TokenId| {
+            let bytes = self.bytes(*id);
+            let (blank, rest) = bytes.split_at(num_blank_bytes(bytes));
+            let line = (!rest.is_empty()).then_some(num_before + num_newlines(blank));
+            num_before += num_newlines(bytes);
+            line
+        };
+        ids.iter().map(&mut line).collect()
     }
+}
 
-    fn encode_whole<S: AsRef<str>>(&self, lines: &[S], encoding: &mut Encoding) {
-        let text = concat(lines);
-        let whole = self.inner.encode(text.as_str(), false).expect("byte-level BPE takes any text");
-        let mut line_idx = 0;
-        let mut line_end = lines.first().map_or(0, |line| line.as_ref().len());
-        for (&id, &(start, end)) in whole.get_ids().iter().zip(whole.get_offsets()) {
-            let piece = &text[start..end];
-            let first_byte = start + (piece.len() - piece.trim_start().len());
-            while first_byte >= line_end && line_idx + 1 < lines.len() {
-                line_idx += 1;
-                line_end += lines[line_idx].as_ref().len();
-            }
-            encoding.ids.push(TokenId(id));
-            encoding.lines.push((!self.blank[id as usize]).then_some(line_idx as u32));
+impl Memory {
+    fn keep(&mut self, stretch: &str, encoding: &Arc<Encoding>) {
+        self.num_bytes += stretch.len();
+        if self.num_bytes > MAX_REMEMBERED_BYTES {
+            self.stretches.clear();
+            self.num_bytes = stretch.len();
         }
-    }
-
-    fn line(&self, line: &str) -> Arc<[TokenId]> {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ids) = remembered.get(line) {
-            return Arc::clone(ids);
-        }
-        let ids: Arc<[TokenId]> = self.encode(line).into();
-        if remembered.len() == MAX_REMEMBERED_LINES {
-            remembered.clear();
-        }
-        remembered.insert(line.into(), Arc::clone(&ids));
-        ids
-    }
-
-    /// Finds out whether the tokens of a text are those of its lines, one after the other.
-    ///
-    /// If no token but `\n` itself holds a newline, none reaches over the end of a line. What is
-    /// left is that the pre-tokenizer may look over it; it sees only the neighbouring characters,
-    /// so all pairs of kinds of line ends and line beginnings are tried.
-    fn is_line_by_line(&self) -> bool {
-        const ENDS: [&str; 14] =
-            ["", "x", "x1", "):", "x ", "x  ", "\t", " ", "   ", "\"\"\"", "'", "é", "日", "\r"];
-        const BEGINNINGS: [&str; 16] = [
-            "",
-            "x",
-            "1",
-            "'s",
-            " x",
-            "  x",
-            "    x",
-            "\tx",
-            "\n",
-            "\n\n    x",
-            " \n",
-            "(",
-            " (",
-            "é",
-            "日",
-            "\r",
-        ];
-        let fuses = |bytes: &[u8]| bytes.contains(&b'\n') && bytes != b"\n";
-        if self.bytes.iter().any(|bytes| fuses(bytes)) {
-            return false;
-        }
-        ENDS.iter().all(|end| {
-            BEGINNINGS.iter().all(|beginning| {
-                let text = format!("a{end}\n{beginning}b\n");
-                let lines = text.split_inclusive('\n');
-                self.encode(&text) == lines.flat_map(|line| self.encode(line)).collect::<Vec<_>>()
-            })
-        })
+        self.stretches.insert(stretch.into(), Arc::clone(encoding));
     }
 }
 
@@ -223,41 +220,60 @@ fn concat<S: AsRef<str>>(lines: &[S]) -> String {
     lines.iter().map(AsRef::as_ref).collect()
 }
 
-/// The type of the decoder: of a sequence, the one that makes the bytes.
-fn decoder_kind(text: &[u8]) -> Result<String, String> {
-    #[derive(Deserialize)]
-    struct Kind {
-        #[serde(rename = "type")]
-        kind: String,
-        #[serde(default)]
-        decoders: Vec<Kind>,
-    }
-    #[derive(Deserialize)]
-    struct Raw {
-        decoder: Option<Kind>,
-    }
-    let raw: Raw = serde_json::from_slice(text).map_err(|e| e.to_string())?;
-    let Some(decoder) = raw.decoder else {
-        return Ok("null".to_owned());
-    };
-    let is_byte_level = |kind: &Kind| kind.kind == "ByteLevel";
-    if is_byte_level(&decoder) || decoder.decoders.iter().any(is_byte_level) {
-        return Ok("ByteLevel".to_owned());
-    }
-    Ok(decoder.kind)
+fn num_newlines(bytes: &[u8]) -> u32 {
+    (bytes.split(|byte| *byte == b'\n').count() - 1) as u32
 }
 
-/// Checks what encoding and [`token_bytes`] rely on.
+/// The white space that `bytes` begin with, as Python's `str.strip` sees it. A piece of a character
+/// is none.
+fn num_blank_bytes(bytes: &[u8]) -> usize {
+    let is_space = |c: &char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
+    let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    valid.chars().take_while(is_space).map(char::len_utf8).sum()
+}
+
+/// Checks what encoding relies on.
 fn check_model(inner: &tokenizers::Tokenizer) -> Result<(), String> {
-    if !matches!(inner.get_model(), tokenizers::ModelWrapper::BPE(_)) {
-        return Err("the model isn't BPE; only byte-level BPE is supported so far".to_owned());
+    let model = match inner.get_model() {
+        ModelWrapper::BPE(model) => model,
+        ModelWrapper::Unigram(_) => {
+            return Err("the model is Unigram; only BPE is supported".into());
+        }
+        ModelWrapper::WordPiece(_) => {
+            return Err("the model is WordPiece; only BPE is supported".into());
+        }
+        ModelWrapper::WordLevel(_) => {
+            return Err("the model is WordLevel; only BPE is supported".into());
+        }
+    };
+    if model.dropout.is_some_and(|dropout| dropout != 0.0) {
+        return Err("its model draws tokens at random: set \"dropout\" to null".to_owned());
     }
-    let vocab = inner.get_vocab(true);
-    let max_id = vocab.values().max().copied().unwrap_or_default();
-    if max_id as usize / MAX_IDS_PER_TOKEN > vocab.len() {
-        return Err(format!("an id is {max_id}, but there are only {} tokens", vocab.len()));
+    match &model.unk_token {
+        Some(unknown) if inner.token_to_id(unknown).is_none() => {
+            Err(format!("the unknown token {unknown:?} isn't in the vocabulary"))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Some files don't call their control tokens special, so that text could write them.
+fn mark_special_tokens(inner: &mut tokenizers::Tokenizer) -> Result<(), String> {
+    let added = inner.get_added_tokens_decoder();
+    let is_unmarked = |added: &&AddedToken| !added.special && is_control(&added.content);
+    let mark = |added: &AddedToken| AddedToken { special: true, ..added.clone() };
+    let marked: Vec<AddedToken> = added.values().filter(is_unmarked).map(mark).collect();
+    if marked.is_empty() {
+        return Ok(());
+    }
+    inner.add_special_tokens(marked).map(drop).map_err(|e| e.to_string())
+}
+
+/// Does the string of an added token look like `<|…|>`?
+fn is_control(content: &str) -> bool {
+    const BARS: [char; 2] = ['|', '｜'];
+    let inside = content.strip_prefix('<').and_then(|content| content.strip_suffix('>'));
+    inside.is_some_and(|inside| inside.starts_with(BARS) && inside.ends_with(BARS))
 }
 
 /// The token that the post-processor puts in front of a text.
@@ -266,46 +282,4 @@ fn bos(inner: &tokenizers::Tokenizer) -> Option<TokenId> {
     let without = inner.encode_fast("a", false).ok()?;
     let first = *with.get_ids().first()?;
     (without.get_ids().first() != Some(&first)).then_some(TokenId(first))
-}
-
-fn token_bytes(inner: &tokenizers::Tokenizer) -> Vec<Box<[u8]>> {
-    let alphabet = byte_alphabet();
-    let vocab = inner.get_vocab(true);
-    let vocab_len = vocab.values().max().map_or(0, |max| *max as usize + 1);
-    let mut bytes: Vec<Box<[u8]>> = vec![Box::default(); vocab_len];
-    for (token, id) in vocab {
-        let mapped = token.chars().map(|c| alphabet.get(&c).copied());
-        // A token outside of the alphabet stands for its own text.
-        let mapped = mapped.collect::<Option<Box<[u8]>>>();
-        bytes[id as usize] = mapped.unwrap_or_else(|| token.as_bytes().into());
-    }
-    for (&id, added) in &inner.get_added_tokens_decoder() {
-        let text = if added.special { "" } else { added.content.as_str() };
-        bytes[id as usize] = text.as_bytes().into();
-    }
-    bytes
-}
-
-/// The character that stands for each byte in byte-level vocabularies (GPT-2's convention):
-/// printable Latin-1 characters stand for themselves, the others for U+0100 and up, in order.
-fn byte_alphabet() -> HashMap<char, u8> {
-    let stands_for_itself = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let mut next = 0x100;
-    let mut alphabet = HashMap::new();
-    for byte in 0..=u8::MAX {
-        let code = if stands_for_itself(byte) {
-            u32::from(byte)
-        } else {
-            next += 1;
-            next - 1
-        };
-        alphabet.insert(char::from_u32(code).expect("below the surrogates"), byte);
-    }
-    alphabet
-}
-
-/// Is the text of `bytes` white space, as Python's `str.strip` sees it? Special tokens are.
-fn is_blank(bytes: &[u8]) -> bool {
-    let is_space = |c: char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
-    String::from_utf8_lossy(bytes).chars().all(is_space)
 }

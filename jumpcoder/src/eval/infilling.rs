@@ -107,12 +107,10 @@ fn step(model: &mut ReadyModel, gaps: &mut [Gap], plan: Plan) -> Result<(), Engi
 
 impl Gap {
     fn begin(model: &mut ReadyModel, exam: &Exam, exam_idx: usize) -> Option<Self> {
-        let encode = |text: &str| {
-            let lines: Vec<&str> = text.split_inclusive('\n').collect();
-            model.tokenizer.encode_lines(&lines)
-        };
+        let prefix = model.tokenizer.encode_lines(&[&exam.prompt]);
+        let suffix = model.tokenizer.encode_continuation(&[&exam.suffix]);
         let fim = model.fim.as_ref().expect("the model was checked to have a template");
-        let pending = fim.prompt(&encode(&exam.prompt), &encode(&exam.suffix));
+        let pending = fim.prompt(&prefix, &suffix);
         let has_room = pending.len() < model.engine.size().context_len;
         has_room.then(|| Self {
             exam_idx,

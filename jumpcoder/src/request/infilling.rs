@@ -343,8 +343,8 @@ fn question(
     let (before, after) = gaps.program.lines().split_at(position);
     let prefix: String = before.iter().map(AsRef::as_ref).collect();
     let fim = model.fim.as_ref().expect("the infilling model was checked to have a template");
-    let encode = |lines| model.tokenizer.encode_lines(lines);
-    let prompt = fim.prompt(&encode(before), &encode(after));
+    let tokenizer = &model.tokenizer;
+    let prompt = fim.prompt(&tokenizer.encode_lines(before), &tokenizer.encode_continuation(after));
     let draft = drafts.get(prefix.as_str()).cloned().unwrap_or_default();
     let recorded = gaps.recorded.iter().find(|infill| infill.position == position);
     let recorded = recorded.map(|infill| infill.decoded.clone());

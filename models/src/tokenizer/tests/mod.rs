@@ -1,14 +1,25 @@
 //! The same tokens by lines and as a whole, and the line of each, for the tokenizers at hand.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
 
-/// Tokenizers of other families, which only some machines have.
-const SHARED: [&str; 5] =
-    ["smollm2", "qwen2.5-coder-constructed", "starcoder", "deepseek-coder", "gpt2"];
+mod edits;
+mod vectors;
+
+/// Tokenizers of other families, which only some machines have, and their seams.
+const SHARED: [(&str, Seams); 9] = [
+    ("smollm2", Seams::BeforeBlanks),
+    ("starcoder", Seams::BeforeBlanks),
+    ("gpt2", Seams::BeforeBlanks),
+    ("qwen2.5-coder-constructed", Seams::AfterLastNewlines),
+    ("codegemma-constructed", Seams::AfterLastNewlines),
+    ("deepseek-coder", Seams::AfterNewlines),
+    ("llama2", Seams::AfterNewlines),
+    ("codellama-constructed", Seams::AfterNewlines),
+    ("mistral-v3-codestral", Seams::AfterNewlines),
+];
 
 /// Pieces that texts are put together from: all that tokenizers are known to treat in odd ways.
 const PIECES: [&str; 48] = [
@@ -78,7 +89,7 @@ const TEXTS: [&str; 12] = [
 ];
 
 fn tiny() -> Tokenizer {
-    Tokenizer::parse(include_bytes!("../../tiny/tokenizer.json"), "tiny").unwrap()
+    Tokenizer::parse(include_bytes!("../../../tiny/tokenizer.json"), "tiny").unwrap()
 }
 
 /// The tokenizer of another family; `None`, with a visible line, if it isn't there.
@@ -86,12 +97,17 @@ fn shared(name: &str) -> Option<Tokenizer> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/tokenizers").join(name);
     let files = ["tokenizer.json", "tokenizer.rebuilt.json"].map(|file| folder.join(file));
     let Some(file) = files.iter().find(|file| file.exists()) else {
-        // Past the test harness, which keeps the output of tests that pass to itself.
-        let line = format!("skipped: this test needs ../shared/tokenizers/{name}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        skipped(name);
         return None;
     };
     Some(Tokenizer::parse(&std::fs::read(file).unwrap(), name).unwrap())
+}
+
+/// Says that a file isn't there, past the test harness, which keeps the output of tests that pass
+/// to itself.
+fn skipped(path: &str) {
+    let line = format!("skipped: this test needs ../shared/tokenizers/{path}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Texts of random pieces, as many from each seed as the machine is patient.
@@ -123,7 +139,13 @@ fn check(tokenizer: &Tokenizer, name: &str, text: &str) {
     assert_eq!(ids[usize::from(bos.is_some())..], whole, "{name}: {text:?} as a program");
     assert_eq!(bos, ids.first().copied().filter(|_| bos.is_some()), "{name}: {text:?}");
     assert_eq!(token_lines.len(), ids.len());
-    if decode(tokenizer, &whole) != text.as_bytes() {
+    let mut with_prefix = tokenizer.dummy_prefix.before(text).into_owned();
+    if Spelling::of(&tokenizer.inner) == Ok(Spelling::Pieces) {
+        // Its own sign for a blank comes back as one.
+        with_prefix = with_prefix.replace('▁', " ");
+    }
+    if decode(tokenizer, &whole) != with_prefix.as_bytes() {
+        // Only NFC.
         assert!(name.starts_with("qwen") && text.contains('\u{301}'), "{name} changes {text:?}");
         let numbered: Vec<u32> = token_lines.into_iter().flatten().collect();
         assert!(numbered.is_sorted() && numbered.iter().all(|line| *line < lines.len() as u32));
@@ -132,38 +154,74 @@ fn check(tokenizer: &Tokenizer, name: &str, text: &str) {
     let mut start = 0;
     for (id, found) in ids.iter().zip(&token_lines).skip(usize::from(bos.is_some())) {
         let bytes = tokenizer.bytes(*id);
-        let expected = (!is_blank(bytes)).then(|| start + num_blank_bytes(bytes));
-        let line =
-            expected.map(|at| text.as_bytes()[..at].split(|byte| *byte == b'\n').count() - 1);
+        let blank = String::from_utf8_lossy(bytes).chars().all(is_python_space);
+        let expected = (!blank).then(|| start + bytes.len() - trimmed(bytes).len());
+        let before = |at: usize| &with_prefix.as_bytes()[..at];
+        let line = expected.map(|at| before(at).split(|byte| *byte == b'\n').count() - 1);
         assert_eq!(found.map(|line| line as usize), line, "{name}: {text:?} at byte {start}");
         start += bytes.len();
     }
 }
 
-/// The white space that a token begins with. A piece of a character is none.
-fn num_blank_bytes(bytes: &[u8]) -> usize {
-    let is_space = |c: &char| c.is_whitespace() || matches!(c, '\x1c'..='\x1f');
+fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
+}
+
+/// What comes after the white space at the beginning; a piece of a character is none.
+fn trimmed(bytes: &[u8]) -> &[u8] {
     let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    valid.chars().take_while(is_space).map(char::len_utf8).sum()
+    &bytes[valid.len() - valid.trim_start_matches(is_python_space).len()..]
 }
 
 #[test]
 fn lines_are_the_texts_lines() {
     let texts = texts();
     let tiny = tiny();
-    assert!(tiny.by_line, "a newline is a token of its own");
+    assert_eq!(tiny.seams, Seams::AfterNewlines);
     for text in &texts {
         check(&tiny, "tiny", text);
     }
-    let mut by_line = String::new();
-    for name in SHARED {
+    for (name, seams) in SHARED {
         let Some(tokenizer) = shared(name) else { continue };
-        write!(by_line, "{name} {}, ", tokenizer.by_line).unwrap();
+        assert_eq!(tokenizer.seams, seams, "{name}");
         for text in &texts {
             check(&tokenizer, name, text);
         }
     }
-    assert!(!by_line.contains("qwen2.5-coder-constructed true"), "it fuses newlines: {by_line}");
+}
+
+/// A tokenizer whose stages nobody knows takes every text as a whole.
+#[test]
+fn unknown_stages_have_no_seams() {
+    let mut file: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../../../tiny/tokenizer.json")).unwrap();
+    let pattern = file.pointer_mut("/pre_tokenizer/pretokenizers/0/pattern/Regex").unwrap();
+    *pattern = r"\n+|[^\n]+".into();
+    let tokenizer = Tokenizer::parse(file.to_string().as_bytes(), "file").unwrap();
+    assert_eq!(tokenizer.seams, Seams::Nowhere);
+    for text in texts() {
+        check(&tokenizer, "changed", &text);
+    }
+    assert_eq!(tokenizer.memory.lock().unwrap().num_bytes, 0, "nothing is worth remembering");
+}
+
+/// What goes on from something else than text has no dummy prefix.
+#[test]
+fn continuations_are_as_they_are() {
+    let table = [
+        ("codellama-constructed", "x", vec![921], vec![29916]),
+        ("mistral-v3-codestral", "x", vec![2086], vec![29512]),
+        ("codellama-constructed", " x", vec![29871, 921], vec![921]),
+        ("mistral-v3-codestral", " x", vec![2086], vec![2086]),
+        ("codellama-constructed", "", vec![], vec![]),
+        ("smollm2", "x", vec![104], vec![104]),
+    ];
+    for (name, text, whole, continuation) in table {
+        let Some(tokenizer) = shared(name) else { continue };
+        let ids = |ids: Vec<TokenId>| ids.iter().map(|id| id.0).collect::<Vec<u32>>();
+        assert_eq!(ids(tokenizer.encode(text)), whole, "{name}: {text:?}");
+        assert_eq!(ids(tokenizer.encode_continuation(&[text])), continuation, "{name}: {text:?}");
+    }
 }
 
 #[test]
@@ -181,13 +239,39 @@ fn text_stays_text() {
     assert_eq!((tiny.vocab_len(), tiny.bos()), (4096, None));
 }
 
+/// Every special token of every vocabulary, in all texts that have its string.
+#[test]
+fn the_strings_of_special_tokens_are_text() {
+    for (name, _) in SHARED {
+        let Some(tokenizer) = shared(name) else { continue };
+        let added = tokenizer.inner.get_added_tokens_decoder();
+        let special: Vec<_> = added.into_iter().filter(|(_, token)| token.special).collect();
+        assert!(!special.is_empty(), "{name} has some");
+        for (id, token) in special {
+            for text in [token.content.clone(), format!("a{0}b {0}\n{0}", token.content)] {
+                let ids = tokenizer.encode(&text);
+                assert!(!ids.contains(&TokenId(id)), "{name}: {text:?}");
+                let text = tokenizer.dummy_prefix.before(&text).replace('▁', " ");
+                let found = String::from_utf8(decode(&tokenizer, &ids)).unwrap();
+                assert_eq!(found.replace('▁', " "), text, "{name}");
+            }
+        }
+    }
+    let marked = shared("deepseek-coder").is_none_or(|t| t.special("<｜fim▁hole｜>").is_some());
+    assert!(marked, "its file doesn't call it special");
+}
+
 #[test]
 fn long_texts_are_no_trouble() {
-    for tokenizer in [Some(tiny()), shared("qwen2.5-coder-constructed")].into_iter().flatten() {
+    let names = ["qwen2.5-coder-constructed", "codegemma-constructed", "codellama-constructed"];
+    for tokenizer in [Some(tiny())].into_iter().chain(names.map(shared)).flatten() {
         for piece in [" ", "\n", "a", "é", "\t \n", "'"] {
             let text = piece.repeat(50_000);
             let ids = tokenizer.encode(&text);
-            assert_eq!(decode(&tokenizer, &ids), text.as_bytes());
+            let with_prefix = tokenizer.dummy_prefix.before(&text);
+            assert_eq!(decode(&tokenizer, &ids), with_prefix.as_bytes());
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            assert_eq!(tokenizer.encode_lines(&lines), ids);
         }
     }
 }
@@ -195,12 +279,19 @@ fn long_texts_are_no_trouble() {
 #[test]
 fn files_that_are_refused() {
     let whole: serde_json::Value =
-        serde_json::from_slice(include_bytes!("../../tiny/tokenizer.json")).unwrap();
+        serde_json::from_slice(include_bytes!("../../../tiny/tokenizer.json")).unwrap();
     let table = [
-        ("/decoder", "null", "the decoder is \"null\"; only byte-level BPE"),
-        ("/decoder", "{\"type\": \"Metaspace\"}", "the decoder is \"Metaspace\""),
-        ("/decoder", "7", "invalid type: integer `7`"),
-        ("/model", "{\"type\": \"WordLevel\", \"vocab\": {}, \"unk_token\": \"x\"}", "isn't BPE"),
+        ("/decoder", "null", "the decoder is []; only byte-level BPE"),
+        ("/decoder", "{\"type\": \"Fuse\"}", "the decoder is [\"Fuse\"]"),
+        ("/decoder", "7", "not a tokenizer.json of Hugging Face tokenizers"),
+        (
+            "/model",
+            "{\"type\": \"WordLevel\", \"vocab\": {}, \"unk_token\": \"x\"}",
+            "is WordLevel",
+        ),
+        ("/model", "{\"type\": \"Unigram\", \"vocab\": []}", "the model is Unigram; only BPE"),
+        ("/model/dropout", "0.5", "its model draws tokens at random: set \"dropout\" to null"),
+        ("/model/unk_token", "\"<q>\"", "the unknown token \"<q>\" isn't in the vocabulary"),
         ("/model/merges", "[\"q\"]", "not a tokenizer.json of Hugging Face tokenizers"),
         ("/model/vocab/a", "4000000000", "an id is 4000000000, but there are only 4096 tokens"),
         ("/normalizer", "{\"type\": \"Lowercase\"}", "it changes text: \"def Fibonacci"),
