@@ -90,8 +90,8 @@ impl MemoryPlan {
         }
     }
 
-    /// Gives each plan its part of the memory for keys and values: of what is free beside the
-    /// weights and the passes, unless the limits say how much. `free_bytes` are without the weights.
+    /// Gives each plan its part of the memory for keys and values: of `free_bytes`, what is free
+    /// beside the weights, but for the passes; unless the limits say how much.
     pub fn share(plans: &mut [Self], device: &Device, free_bytes: Option<usize>, limits: &Limits) {
         let passes = plans.iter().map(|plan| plan.need(device).passes);
         let passes = passes.fold(0, usize::saturating_add);

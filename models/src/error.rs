@@ -38,7 +38,7 @@ pub enum ModelError {
         expected: &'static str,
     },
     /// A JSON file is malformed, or a field is.
-    #[error("{file}: {problem}")]
+    #[error("{file}: {}", one_line(problem))]
     Config {
         /// The file.
         file: String,
@@ -46,7 +46,10 @@ pub enum ModelError {
         problem: String,
     },
     /// The architecture isn't supported.
-    #[error("{file}: {found} isn't supported: take a model whose architecture is {supported}")]
+    #[error(
+        "{file}: {} isn't supported: take a model whose architecture is {supported}",
+        one_line(found)
+    )]
     Architecture {
         /// The file.
         file: String,
@@ -64,7 +67,7 @@ pub enum ModelError {
         known: String,
     },
     /// The weights are damaged or don't fit the config.
-    #[error("{file}: {problem}")]
+    #[error("{file}: {}", one_line(problem))]
     Weights {
         /// The file.
         file: String,
@@ -72,7 +75,7 @@ pub enum ModelError {
         problem: String,
     },
     /// The tokenizer is damaged, of an unknown kind, or doesn't fit the weights.
-    #[error("{file}: {problem}")]
+    #[error("{file}: {}", one_line(problem))]
     Tokenizer {
         /// The file.
         file: String,
@@ -82,4 +85,21 @@ pub enum ModelError {
     /// The device can't take it.
     #[error(transparent)]
     Device(#[from] DeviceError),
+}
+
+/// What a file says may hold anything, and be of any length; a message is one line.
+fn one_line(text: &str) -> String {
+    const MAX_CHARS: usize = 600;
+    let mut line = String::new();
+    for (idx, c) in text.chars().enumerate() {
+        match c {
+            _ if idx == MAX_CHARS => {
+                line.push('…');
+                break;
+            }
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
 }

@@ -9,10 +9,12 @@ use tokenizers::{AddedToken, ModelWrapper};
 
 use crate::ModelError;
 use dummy_prefix::DummyPrefix;
+use guard::guarded;
 use seams::Seams;
 use spelling::Spelling;
 
 mod dummy_prefix;
+mod guard;
 mod seams;
 mod spelling;
 mod stages;
@@ -57,11 +59,12 @@ impl Tokenizer {
     ///
     /// Malformed JSON, or a kind of tokenizer whose tokens aren't strings of bytes.
     pub fn parse(text: &[u8], file: &str) -> Result<Self, ModelError> {
-        let inner = tokenizers::Tokenizer::from_bytes(text).map_err(|e| {
-            let problem = format!("not a tokenizer.json of Hugging Face tokenizers: {e}");
+        let problem = |reason: String| {
+            let problem = format!("not a tokenizer.json of Hugging Face tokenizers: {reason}");
             ModelError::Tokenizer { file: file.to_owned(), problem }
-        })?;
-        Self::from_inner(inner, file)
+        };
+        let parsed = guarded(|| tokenizers::Tokenizer::from_bytes(text)).map_err(problem)?;
+        Self::from_inner(parsed.map_err(|e| problem(e.to_string()))?, file)
     }
 
     /// Takes a tokenizer that was put together from another format; `file` names it in errors.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use half::{bf16, f16};
 use jump_kernels::{MatrixView, WeightSlice};
@@ -89,7 +89,7 @@ impl Weights {
     /// A missing, unreadable, truncated or inconsistent file.
     pub fn open(directory: &Path) -> Result<Self, ModelError> {
         let single = directory.join("model.safetensors");
-        if single.exists() {
+        if single.is_file() {
             return Self::from_shards(vec![map(&single)?]);
         }
         let index = directory.join("model.safetensors.index.json");
@@ -117,7 +117,10 @@ impl Weights {
         if names.is_empty() {
             return Err(problem("names no files: copy or download it again".to_owned()));
         }
-        if let Some(missing) = names.iter().find(|name| !directory.join(name).exists()) {
+        if let Some(outside) = names.iter().find(|name| !is_inside(name)) {
+            return Err(problem(format!("names {outside:?}, which is outside of the folder")));
+        }
+        if let Some(missing) = names.iter().find(|name| !directory.join(name).is_file()) {
             let text = format!("names {missing}, which isn't there: copy or download it too");
             return Err(problem(text));
         }
@@ -287,6 +290,13 @@ impl Weights {
     }
 }
 
+/// Does a path stay below the folder that it is relative to?
+fn is_inside(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// A path that is no file, a pipe perhaps, might let its reader wait for ever: whoever calls this
+/// has looked.
 fn map(path: &Path) -> Result<Shard, ModelError> {
     let read_error = |reason| ModelError::Read { path: path.to_owned(), reason };
     let file = File::open(path).map_err(read_error)?;

@@ -1,11 +1,11 @@
 //! Where the tokens of a text can't depend on both sides. The text between two such *seams*, a
 //! *stretch*, has the same tokens alone as within any text, so an edit only concerns its own.
 //!
-//! A rule is taken only if it is proven for the tokenizer's stages. The argument is always the same:
-//! no match of a splitter and no token reaches over a seam; whatever looks beyond its match sees on
-//! the other side what the end of the text would have it see; and normalizers neither compose over
-//! it nor reorder. Patterns are matched from the left without looking back, so what follows a seam
-//! doesn't depend on what is before it.
+//! A rule is taken only if it is proven for the tokenizer's stages. The argument is always the
+//! same: no match of a splitter and no token reaches over a seam; whatever looks beyond its match
+//! sees on the other side what the end of the text would have it see; and normalizers neither
+//! compose over it nor reorder. Patterns are matched from the left without looking back, so what
+//! follows a seam doesn't depend on what is before it.
 
 use serde_json::{Value, json};
 use tokenizers::ModelWrapper;

@@ -1,0 +1,115 @@
+//! Whatever a checkpoint's files hold, loading it gives a checkpoint or an error that says what is
+//! wrong: it doesn't panic, and it takes no more memory than the files' sizes allow.
+//!
+//! The files are changed by a number, so a failure names what it came from. The gate tries some
+//! thousand changes of each file. `JUMP_NUM_INPUTS=1000000 cargo test --release -p jump-models
+//! --test loaders` tries more, and says which took most memory.
+
+mod known;
+mod mutation;
+mod seed;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+
+use jump_kernels::cpu::Cpu;
+use jump_models::{Checkpoint, Model, ModelError};
+use peak_alloc::PeakAlloc;
+
+use crate::mutation::Mutation;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Memory is measured for one loader at a time.
+static MEASURED: Mutex<()> = Mutex::new(());
+
+const DEFAULT_NUM_INPUTS: u64 = 2_000;
+/// What the seed's other files take, and whatever libraries make once.
+const BASE_BYTES: usize = 4 << 20;
+/// A file is kept as text, as the parser's values, as tables of tokens.
+const BYTES_PER_BYTE: usize = 256;
+/// Loaded checkpoints whose weights are brought to a device, too.
+const EVERY_NTH: usize = 16;
+
+fn num_inputs() -> u64 {
+    let wanted = std::env::var("JUMP_NUM_INPUTS").ok();
+    let wanted = wanted.map(|number| number.parse().expect("JUMP_NUM_INPUTS is a number"));
+    wanted.unwrap_or(DEFAULT_NUM_INPUTS)
+}
+
+/// Loads the checkpoint with all kinds of changes to one file; of its values, too, if it is JSON.
+fn survives(file: &str, is_json: bool) {
+    let _alone = MEASURED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let files = seed::files();
+    seed::write(folder.path(), &files);
+    load(folder.path(), true).expect("the seed is sound");
+    let (_, whole) = files.iter().find(|(name, _)| *name == file).expect("the seed has it");
+    let mut num_loaded = 0;
+    let mut worst = (0, 0);
+    for seed in 0..num_inputs() {
+        let mut mutation = Mutation::new(seed);
+        let bytes = mutation.of(whole, is_json);
+        seed::write(folder.path(), &[(file, bytes.clone())]);
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        let is_run = mutation.below(EVERY_NTH) == 0;
+        let loaded = catch_unwind(AssertUnwindSafe(|| load(folder.path(), is_run)));
+        let taken = MEMORY.peak_usage().saturating_sub(before);
+        let loaded = loaded.unwrap_or_else(|_| panic!("{file}: a panic, seed {seed}"));
+        let allowed = BASE_BYTES + BYTES_PER_BYTE * bytes.len();
+        assert!(taken <= allowed, "{file}: {taken} bytes, seed {seed}");
+        worst = worst.max((taken, seed));
+        match loaded {
+            Ok(()) => num_loaded += 1,
+            Err(error) => check_error(&error, &format!("{file}, seed {seed}")),
+        }
+    }
+    println!("{file}: {num_loaded} load; at most {} bytes, seed {}", worst.0, worst.1);
+    assert!(num_loaded > 0 && num_loaded < num_inputs(), "{file}: some load, some don't");
+}
+
+fn load(folder: &Path, is_run: bool) -> Result<(), ModelError> {
+    let checkpoint = Checkpoint::open(folder)?;
+    for text in ["", "def f(x):\n    return x\n", "é𝛼\r\n\t \u{0}"] {
+        let ids = checkpoint.tokenizer.encode(text);
+        assert!(ids.iter().all(|id| (id.0 as usize) < checkpoint.config.vocab_len));
+    }
+    if is_run {
+        Model::new(Cpu::new(), &checkpoint, 8, 32)?;
+    }
+    Ok(())
+}
+
+/// One line that says what is wrong.
+fn check_error(error: &ModelError, what: &str) {
+    let text = error.to_string();
+    assert!(text.len() > 10 && !text.contains('\n'), "{what}: {text:?}");
+}
+
+#[test]
+fn config() {
+    survives("config.json", true);
+}
+
+#[test]
+fn generation_config() {
+    survives("generation_config.json", true);
+}
+
+#[test]
+fn tokenizer() {
+    survives("tokenizer.json", true);
+}
+
+#[test]
+fn index() {
+    survives("model.safetensors.index.json", true);
+}
+
+#[test]
+fn safetensors() {
+    survives("model-1.safetensors", false);
+}
