@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use jump_kernels::ScoreKind;
+use jump_models::{Checkpoint, FimTemplate, ModelShape, Tokenizer};
 use jumpcoder::device::Device;
 use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
@@ -13,6 +14,8 @@ use jumpcoder::problem::{self, Source};
 use jumpcoder::scheduler::{RunStats, Submission};
 use jumpcoder::settings::{Mode, SamplingSettings, Settings};
 use jumpcoder::task::{Insertion, Observer, Solution, Task, TaskError};
+
+use crate::shared::shared_file;
 
 /// The programs of a run with their insertions, by task, and the tokens that were run for them.
 #[derive(Default)]
@@ -206,4 +209,56 @@ fn an_infilling_model_of_its_own_finds_the_same() {
     let (tasks, settings) = (tasks(1), Settings::default());
     let (apart, _) = run_with(&tasks, Some(&infilling), &settings, limits);
     assert_eq!(apart.0, run_with(&tasks, None, &settings, limits).0.0);
+}
+
+/// A model of random weights that reads and writes in another vocabulary; `None`, with a visible
+/// line, if its tokenizer isn't here.
+fn random_model(tokenizer: &str) -> Option<Checkpoint> {
+    let file = shared_file(&format!("tokenizers/{tokenizer}"))?;
+    let text = std::fs::read(&file).expect("the file can be read");
+    let tokenizer = Tokenizer::parse(&text, tokenizer).expect("it is supported");
+    let fim = FimTemplate::find(&tokenizer);
+    let shape = "tiny".parse::<ModelShape>().expect("a known name");
+    let model = Checkpoint::tiny().expect("it is embedded");
+    Some(Checkpoint { tokenizer, fim, ..model }.with_random_weights(shape, 7))
+}
+
+/// Newlines are parts of larger tokens there, or every text begins with a blank.
+#[test]
+fn other_vocabularies_share_as_well() {
+    let tokenizers = [
+        "starcoder/tokenizer.rebuilt.json",
+        "qwen2.5-coder-constructed/tokenizer.json",
+        "codellama-constructed/tokenizer.json",
+        "mistral-v3-codestral/tokenizer.json",
+    ];
+    let settings = Settings { max_lines: 12, max_line_tokens: 6, ..Settings::default() };
+    for name in tokenizers {
+        let run = |way: Way| {
+            let settings = Settings { mechanisms: way.mechanisms, ..settings.clone() };
+            let limits = Limits {
+                concurrency: way.concurrency,
+                prefill_chunk: Some(way.chunk_len),
+                ..Limits::default()
+            };
+            let generator = Generator::from_checkpoints(
+                random_model(name)?,
+                None,
+                &Device::Cpu,
+                settings,
+                limits,
+            );
+            let mut programs = Programs::default();
+            let tasks = Submission::all(&tasks(1)[..2]);
+            let mut generator = generator.expect("the model fits");
+            generator.run(tasks, &mut programs, &AtomicBool::new(false)).expect("no step fails");
+            programs.0.sort_by_key(|(task, ..)| *task);
+            Some(programs)
+        };
+        let (Some(alone), Some(together)) = (run(ALONE), run(TOGETHER)) else { continue };
+        assert_eq!(together.0, alone.0, "{name}");
+        let (reused, all) = (together.1.reused, together.1.reused + together.1.num_run());
+        println!("{name}: {reused} of {all} tokens are reused, alone {}", alone.1.num_run());
+        assert!(reused * 2 > all, "{name}: only {reused} of {all} tokens are reused");
+    }
 }

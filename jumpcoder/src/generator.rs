@@ -108,7 +108,7 @@ pub enum GeneratorError {
     /// The infilling model wasn't made for it.
     #[error(
         "{model} can't fill in the middle: its vocabulary has no known infilling tokens. Name \
-         another model with --infilling-model, or use --mode ar"
+         another model with --infilling-model, say how it is asked with --fim, or use --mode ar"
     )]
     NoInfilling {
         /// The model.
@@ -149,8 +149,8 @@ impl Generator {
     ///
     /// # Errors
     ///
-    /// Weights that don't fit their config, an infilling model that can't infill, or too little
-    /// memory.
+    /// Weights that don't fit their config, an infilling model that can't infill or not as the
+    /// settings say, or too little memory.
     pub fn from_checkpoints(
         checkpoint: Checkpoint,
         infilling: Option<Checkpoint>,
@@ -159,6 +159,11 @@ impl Generator {
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
         let jumps = settings.mode != Mode::Ar;
+        let fim = settings.fim.as_deref().filter(|_| jumps);
+        let (checkpoint, infilling) = match infilling {
+            None => (checkpoint.asked_by(fim)?, None),
+            Some(infilling) => (checkpoint, Some(infilling.asked_by(fim)?)),
+        };
         let infiller = infilling.as_ref().unwrap_or(&checkpoint);
         if jumps && infiller.fim.is_none() {
             return Err(GeneratorError::NoInfilling { model: infiller.name.clone() });

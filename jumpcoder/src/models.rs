@@ -21,6 +21,8 @@ pub struct ReadyModel {
     pub fim: Option<FimTemplate>,
     /// Tokens that end a text.
     pub end_tokens: Vec<TokenId>,
+    /// Tokens that end an infill.
+    pub infill_end_tokens: Vec<TokenId>,
     /// The tokens that begin with one of some texts, as they were last asked for.
     beginnings: HashMap<&'static [&'static str], Arc<[TokenId]>>,
 }
@@ -40,7 +42,9 @@ impl ReadyModel {
         end_tokens: Vec<TokenId>,
     ) -> Self {
         let (idle, beginnings) = (IdleSequences::default(), HashMap::new());
-        Self { engine, idle, tokenizer, fim, end_tokens, beginnings }
+        let infill_ends = fim.iter().flat_map(|fim| &fim.end_tokens);
+        let infill_end_tokens = end_tokens.iter().chain(infill_ends).copied().collect();
+        Self { engine, idle, tokenizer, fim, end_tokens, infill_end_tokens, beginnings }
     }
 
     /// The tokens that begin with one of `texts`, but for blanks.

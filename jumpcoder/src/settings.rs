@@ -71,6 +71,10 @@ pub struct Settings {
     /// Who judges them then.
     #[serde(default)]
     pub checker: Checker,
+    /// How the infilling model is asked: a family's name, or a prompt (see
+    /// [`FimTemplate::parse`](jump_models::FimTemplate::parse)). By default its tokens tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fim: Option<String>,
     /// Do what the authors' code does where it differs from the paper's intent.
     pub reference_quirks: bool,
     /// `None` is greedy.
@@ -104,6 +108,7 @@ impl Default for Settings {
             infill_prompt: true,
             ast_judge: true,
             checker: Checker::Tree,
+            fim: None,
             reference_quirks: false,
             sampling: None,
             mechanisms: Mechanisms::all(),

@@ -91,6 +91,18 @@ impl Checkpoint {
         Self { name, config, weights, ..self }
     }
 
+    /// The same model, asked to fill in the middle as `choice` says, if it says something: see
+    /// [`FimTemplate::parse`].
+    ///
+    /// # Errors
+    ///
+    /// No such family, or tokens that the vocabulary doesn't have.
+    pub fn asked_by(self, choice: Option<&str>) -> Result<Self, ModelError> {
+        let Some(choice) = choice else { return Ok(self) };
+        let fim = FimTemplate::parse(choice, &self.tokenizer)?;
+        Ok(Self { fim: Some(fim), ..self })
+    }
+
     fn assemble(
         name: &str,
         config: &str,

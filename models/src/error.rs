@@ -82,6 +82,14 @@ pub enum ModelError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// There is no such infilling prompt, or the vocabulary hasn't its tokens.
+    #[error("the infilling prompt {choice:?}: {problem}")]
+    Fim {
+        /// What was named.
+        choice: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// The device can't take it.
     #[error(transparent)]
     Device(#[from] DeviceError),

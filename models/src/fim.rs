@@ -3,7 +3,10 @@
 
 use jump_kernels::TokenId;
 
-use crate::Tokenizer;
+use crate::{ModelError, Tokenizer};
+
+#[cfg(test)]
+mod tests;
 
 /// A piece of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,56 +16,84 @@ enum Part {
     Suffix,
 }
 
-/// The order in which a family was trained to see prefix and suffix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FimOrder {
-    /// Prefix, suffix, middle.
-    Psm,
-    /// Suffix, prefix, middle.
-    Spm,
-}
-
-/// How a family marks the parts.
+/// How models of some names were trained to be asked.
 struct Family {
-    order: FimOrder,
-    prefix: &'static str,
-    suffix: &'static str,
-    middle: &'static str,
+    names: &'static [&'static str],
+    /// Special tokens and the places of the texts, with blanks between. If the tokenizer begins
+    /// texts with a token, that comes first in any case.
+    prompt: &'static str,
+    /// Tokens that end an infill, of which a vocabulary may have some. So do the prompt's own.
+    ends: &'static str,
+    /// Do its tokens tell it from other families?
+    is_told_by_tokens: bool,
 }
 
-/// Families by their tokens; the first whose three tokens a vocabulary has is taken. Sources: the
-/// repositories and model cards of Qwen2.5-Coder, StarCoder, SantaCoder, DeepSeek-Coder and
-/// Seed-Coder.
-const FAMILIES: [Family; 5] = [
+/// Of those that are told by their tokens, the first whose prompt a vocabulary has is taken.
+///
+/// Sources: the repositories, model cards and code of Qwen2.5-Coder, CodeGemma, StarCoder,
+/// SantaCoder, DeepSeek-Coder, Seed-Coder's paper, Code Llama (`generation.py`), mistral-common
+/// (`encode_fim`), Mellum's paper (arXiv 2510.05788), aiXcoder-7B (`hf_mini/utils.py`), CodeGen2.
+const FAMILIES: [Family; 10] = [
     Family {
-        order: FimOrder::Psm,
-        prefix: "<|fim_prefix|>",
-        suffix: "<|fim_suffix|>",
-        middle: "<|fim_middle|>",
+        names: &["qwen", "codegemma"],
+        prompt: "<|fim_prefix|> {prefix} <|fim_suffix|> {suffix} <|fim_middle|>",
+        ends: "<|endoftext|> <|fim_pad|> <|repo_name|> <|file_sep|> <|file_separator|>",
+        is_told_by_tokens: true,
     },
     Family {
-        order: FimOrder::Psm,
-        prefix: "<fim_prefix>",
-        suffix: "<fim_suffix>",
-        middle: "<fim_middle>",
+        names: &["starcoder", "starcoder2", "granite", "stable-code", "refact"],
+        prompt: "<fim_prefix> {prefix} <fim_suffix> {suffix} <fim_middle>",
+        ends: "<|endoftext|> <fim_pad> <file_sep> <fim_eot>",
+        is_told_by_tokens: true,
     },
     Family {
-        order: FimOrder::Psm,
-        prefix: "<fim-prefix>",
-        suffix: "<fim-suffix>",
-        middle: "<fim-middle>",
+        names: &["santacoder"],
+        prompt: "<fim-prefix> {prefix} <fim-suffix> {suffix} <fim-middle>",
+        ends: "<|endoftext|> <fim-pad>",
+        is_told_by_tokens: true,
     },
     Family {
-        order: FimOrder::Psm,
-        prefix: "<｜fim▁begin｜>",
-        suffix: "<｜fim▁hole｜>",
-        middle: "<｜fim▁end｜>",
+        names: &["deepseek"],
+        prompt: "<｜begin▁of▁sentence｜> <｜fim▁begin｜> {prefix} <｜fim▁hole｜> {suffix} <｜fim▁end｜>",
+        ends: "<｜end▁of▁sentence｜> <|EOT|>",
+        is_told_by_tokens: true,
     },
     Family {
-        order: FimOrder::Spm,
-        prefix: "<[fim-prefix]>",
-        suffix: "<[fim-suffix]>",
-        middle: "<[fim-middle]>",
+        names: &["seed-coder"],
+        prompt: "<[fim-suffix]> {suffix} <[fim-prefix]> {prefix} <[fim-middle]>",
+        ends: "",
+        is_told_by_tokens: true,
+    },
+    Family {
+        names: &["codellama"],
+        prompt: "▁<PRE> {prefix} ▁<SUF> {suffix} ▁<MID>",
+        ends: "▁<EOT> </s>",
+        is_told_by_tokens: true,
+    },
+    Family {
+        names: &["codestral"],
+        prompt: "[SUFFIX] {suffix} [PREFIX] {prefix}",
+        ends: "[MIDDLE] </s>",
+        is_told_by_tokens: true,
+    },
+    Family {
+        names: &["aixcoder"],
+        prompt: "▁<AIX-SPAN-PRE> ▁<AIX-SPAN-POST> {suffix} ▁<AIX-SPAN-MIDDLE> {prefix}",
+        ends: "</s>",
+        is_told_by_tokens: true,
+    },
+    Family {
+        names: &["codegen2.5", "codegen2"],
+        prompt: "{prefix} <mask_1> {suffix} <|endoftext|> <sep> <mask_1>",
+        ends: "<eom>",
+        is_told_by_tokens: true,
+    },
+    // The tokens are StarCoder's, the order isn't.
+    Family {
+        names: &["mellum"],
+        prompt: "<fim_suffix> {suffix} <fim_prefix> {prefix} <fim_middle>",
+        ends: "<|endoftext|> <fim_pad> <filename>",
+        is_told_by_tokens: false,
     },
 ];
 
@@ -70,37 +101,71 @@ const FAMILIES: [Family; 5] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FimTemplate {
     parts: Vec<Part>,
+    /// Tokens that end an infill, beside those that end every text of the model.
+    pub end_tokens: Vec<TokenId>,
 }
 
 impl FimTemplate {
     /// The template of the family whose tokens `tokenizer` has, if it has any.
     pub fn find(tokenizer: &Tokenizer) -> Option<Self> {
-        FAMILIES.iter().find_map(|family| {
-            let prefix = tokenizer.special(family.prefix)?;
-            let suffix = tokenizer.special(family.suffix)?;
-            let middle = tokenizer.special(family.middle)?;
-            Some(Self::new(family.order, tokenizer.bos(), prefix, suffix, middle))
-        })
+        let told = FAMILIES.iter().filter(|family| family.is_told_by_tokens);
+        told.into_iter().find_map(|family| family.template(tokenizer).ok())
     }
 
-    /// A template of these tokens.
-    pub fn new(
-        order: FimOrder,
-        bos: Option<TokenId>,
-        prefix: TokenId,
-        suffix: TokenId,
-        middle: TokenId,
-    ) -> Self {
-        let prefix_part = [Part::Token(prefix), Part::Prefix];
-        let suffix_part = [Part::Token(suffix), Part::Suffix];
-        let ordered = match order {
-            FimOrder::Psm => [prefix_part, suffix_part],
-            FimOrder::Spm => [suffix_part, prefix_part],
-        };
-        let mut parts: Vec<Part> = bos.map(Part::Token).into_iter().collect();
-        parts.extend(ordered.concat());
-        parts.push(Part::Token(middle));
-        Self { parts }
+    /// The template that a user names: a family, or what its prompt looks like, in special tokens
+    /// and `{prefix}` and `{suffix}`, with blanks between.
+    ///
+    /// # Errors
+    ///
+    /// No such family, a prompt without one of the texts, or a token that `tokenizer` doesn't have.
+    pub fn parse(choice: &str, tokenizer: &Tokenizer) -> Result<Self, ModelError> {
+        let problem = |problem| ModelError::Fim { choice: choice.to_owned(), problem };
+        if let Some(family) = FAMILIES.iter().find(|family| family.names.contains(&choice)) {
+            return family.template(tokenizer).map_err(problem);
+        }
+        if !choice.contains('{') {
+            let known: Vec<&str> =
+                FAMILIES.iter().flat_map(|family| family.names).copied().collect();
+            return Err(problem(format!(
+                "no such family: take {}, or a prompt like \"<PRE> {{prefix}} <SUF> {{suffix}} \
+                 <MID>\", whose special tokens stand between blanks",
+                known.join(", ")
+            )));
+        }
+        Self::new(choice, "", tokenizer).map_err(problem)
+    }
+
+    fn new(prompt: &str, ends: &str, tokenizer: &Tokenizer) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        for word in prompt.split_whitespace() {
+            parts.push(match word {
+                "{prefix}" => Part::Prefix,
+                "{suffix}" => Part::Suffix,
+                token => Part::Token(tokenizer.special(token).ok_or_else(|| {
+                    format!("{token} isn't a special token of the infilling model's vocabulary")
+                })?),
+            });
+        }
+        for (name, text) in [("{prefix}", Part::Prefix), ("{suffix}", Part::Suffix)] {
+            match parts.iter().filter(|part| **part == text).count() {
+                1 => {}
+                0 => return Err(format!("the prompt has no {name}")),
+                _ => return Err(format!("the prompt has {name} more than once")),
+            }
+        }
+        let bos = tokenizer.bos().map(Part::Token);
+        if let Some(bos) = bos.filter(|bos| parts[0] != *bos) {
+            parts.insert(0, bos);
+        }
+        let own = parts.iter().filter_map(|part| match part {
+            Part::Token(token) => Some(*token),
+            Part::Prefix | Part::Suffix => None,
+        });
+        let ends = ends.split_whitespace().filter_map(|token| tokenizer.special(token));
+        let mut end_tokens: Vec<TokenId> = ends.chain(own).collect();
+        end_tokens.sort_unstable();
+        end_tokens.dedup();
+        Ok(Self { parts, end_tokens })
     }
 
     /// The prompt that asks for what belongs between `prefix` and `suffix`.
@@ -132,53 +197,8 @@ impl FimTemplate {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tokens(ids: &[u32]) -> Vec<TokenId> {
-        ids.iter().copied().map(TokenId).collect()
-    }
-
-    #[test]
-    fn prompts_follow_the_order() {
-        let template =
-            |order, bos| FimTemplate::new(order, bos, TokenId(1), TokenId(2), TokenId(3));
-        let (prefix, suffix) = (tokens(&[10, 11]), tokens(&[20]));
-        let psm = template(FimOrder::Psm, None);
-        assert_eq!(psm.prompt(&prefix, &suffix), tokens(&[1, 10, 11, 2, 20, 3]));
-        assert_eq!(psm.stem(&prefix), Some(tokens(&[1, 10, 11])));
-        let spm = template(FimOrder::Spm, Some(TokenId(0)));
-        assert_eq!(spm.prompt(&prefix, &suffix), tokens(&[0, 2, 20, 1, 10, 11, 3]));
-        assert_eq!(spm.stem(&prefix), None);
-        assert_eq!(psm.prompt(&[], &[]), tokens(&[1, 2, 3]));
-    }
-
-    /// The tiny tokenizer with other names for its infilling tokens.
-    fn tokenizer(names: [&str; 3]) -> Tokenizer {
-        let mut text = include_str!("../tiny/tokenizer.json").to_owned();
-        for (old, new) in ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"].iter().zip(names) {
-            text = text.replace(old, new);
-        }
-        Tokenizer::parse(text.as_bytes(), "file").unwrap()
-    }
-
-    #[test]
-    fn families_are_told_by_their_tokens() {
-        let (psm, spm) = (Some([1, 10, 2, 20, 3]), Some([2, 20, 1, 10, 3]));
-        let table = [
-            (["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"], psm),
-            (["<fim_prefix>", "<fim_suffix>", "<fim_middle>"], psm),
-            (["<fim-prefix>", "<fim-suffix>", "<fim-middle>"], psm),
-            (["<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"], psm),
-            (["<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"], spm),
-            (["<fim_prefix>", "<fim_suffix>", "<|fim_middle|>"], None),
-            (["<a>", "<b>", "<c>"], None),
-        ];
-        for (names, expected) in table {
-            let template = FimTemplate::find(&tokenizer(names));
-            let prompt = template.map(|template| template.prompt(&tokens(&[10]), &tokens(&[20])));
-            assert_eq!(prompt, expected.map(|ids| tokens(&ids)), "{names:?}");
-        }
+impl Family {
+    fn template(&self, tokenizer: &Tokenizer) -> Result<FimTemplate, String> {
+        FimTemplate::new(self.prompt, self.ends, tokenizer)
     }
 }

@@ -18,7 +18,7 @@ mod weights;
 pub use checkpoint::Checkpoint;
 pub use config::ModelConfig;
 pub use error::ModelError;
-pub use fim::{FimOrder, FimTemplate};
+pub use fim::FimTemplate;
 pub use forward::Model;
 pub use shapes::ModelShape;
 pub use tokenizer::{Encoding, Tokenizer};

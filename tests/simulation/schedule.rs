@@ -136,7 +136,7 @@ impl Schedule {
     }
 }
 
-/// Most vocabularies are those that a tokenizer is fast with.
+/// Most vocabularies are plain.
 fn variant(draw: &mut Draw) -> usize {
     let variant = draw.below(8);
     if variant < Vocabulary::NUM_VARIANTS { variant } else { 0 }
@@ -147,6 +147,7 @@ fn settings(draw: &mut Draw) -> Settings {
         SamplingSettings { temperature: 0.8, top_k: None, top_p: 0.95, seed: draw.number() };
     Settings {
         checker: Checker::Tree,
+        fim: None,
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
         num_positions: draw.pick(&[1, 1, 2, 2, 3, 5]),
         threshold: draw.pick(&[0.3, 0.3, 0.0, -0.5, 1.0]),

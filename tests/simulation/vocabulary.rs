@@ -10,13 +10,17 @@ const PIECES: [&str; 13] = [
     "    ", "return", "import", "print", "def", " =", " +", " a", " b", "(x", "):", " #", "\"\"\"",
 ];
 
-/// The piece that makes the tokens of a line depend on the next one.
-const NEWLINE_PIECE: &str = "\n    ";
+/// A piece that makes the tokens of a line depend on the next one, as in StarCoder's vocabulary.
+const BEGINS_WITH_NEWLINE: &str = "\n    ";
+
+/// A piece that ends a line and has something of it, as in Qwen's vocabulary.
+const ENDS_WITH_NEWLINE: &str = "):\n";
 
 /// In what tokenizers differ.
 #[derive(Clone, Copy, Debug)]
 struct Variant {
-    fuses_newlines: bool,
+    /// The piece with a newline in it.
+    fused: Option<&'static str>,
     has_bos: bool,
     /// Prefix, suffix and middle token of a known family.
     fim: [&'static str; 3],
@@ -26,9 +30,10 @@ const PSM: [&str; 3] = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"];
 const SPM: [&str; 3] = ["<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"];
 
 const VARIANTS: [Variant; Vocabulary::NUM_VARIANTS] = [
-    Variant { fuses_newlines: false, has_bos: false, fim: PSM },
-    Variant { fuses_newlines: false, has_bos: true, fim: SPM },
-    Variant { fuses_newlines: true, has_bos: true, fim: PSM },
+    Variant { fused: None, has_bos: false, fim: PSM },
+    Variant { fused: None, has_bos: true, fim: SPM },
+    Variant { fused: Some(BEGINS_WITH_NEWLINE), has_bos: true, fim: PSM },
+    Variant { fused: Some(ENDS_WITH_NEWLINE), has_bos: false, fim: PSM },
 ];
 
 /// A tokenizer and the meaning of its special tokens.
@@ -47,14 +52,13 @@ pub struct Vocabulary {
 
 impl Vocabulary {
     /// Kinds of vocabularies.
-    pub const NUM_VARIANTS: usize = 3;
+    pub const NUM_VARIANTS: usize = 4;
 
     /// The vocabulary of a kind.
     pub fn new(variant: usize) -> Self {
-        let Variant { fuses_newlines, has_bos, fim } = VARIANTS[variant];
+        let Variant { fused, has_bos, fim } = VARIANTS[variant];
         // Earlier merges win: after an indentation there would be none left to fuse.
-        let newline = fuses_newlines.then_some(NEWLINE_PIECE);
-        let pieces = newline.into_iter().chain(PIECES);
+        let pieces = fused.into_iter().chain(PIECES);
         let (tokens, merges) = merged(pieces);
         let specials = ["<end>", "<bos>", fim[0], fim[1], fim[2]];
         let text = tokenizer_json(&tokens, &merges, &specials, has_bos).to_string();
@@ -72,7 +76,7 @@ impl Vocabulary {
             suffix: special(fim[1]),
             middle: special(fim[2]),
             bytes: (0..256).map(TokenId).collect(),
-            newline_piece: token_of(NEWLINE_PIECE),
+            newline_piece: fused.filter(|piece| piece.starts_with('\n')).and_then(token_of),
             tokenizer,
         }
     }

@@ -35,6 +35,8 @@ pub enum UsageError {
     WithoutTemperature(&'static str),
     #[error("--infilling-model means nothing with --mode ar, which fills in nothing")]
     InfillingModelWithoutInfilling,
+    #[error("--fim means nothing with --mode ar, which fills in nothing")]
+    FimWithoutInfilling,
     #[error("--without: {0}")]
     Mechanism(String),
     #[error("there is no operation {name:?}, only {known}, and `model`")]
@@ -123,6 +125,9 @@ impl HiArgs {
         if mode == Mode::Ar && args.models.infilling_model.is_some() {
             return Err(UsageError::InfillingModelWithoutInfilling);
         }
+        if mode == Mode::Ar && args.models.fim.is_some() {
+            return Err(UsageError::FimWithoutInfilling);
+        }
         check_files(&args.files)?;
         let target = target(&args.files, surroundings)?;
         let view = view(&args.files, target.as_ref(), surroundings);
@@ -143,6 +148,7 @@ impl HiArgs {
                 mode,
                 sampling: sampling(&args.sampling)?,
                 mechanisms: mechanisms(&args.way),
+                fim: args.models.fim,
                 ..settings(&args.algorithm)
             },
             limits: limits(&args.machine, view)?,
@@ -168,6 +174,7 @@ impl HiArgs {
             infill_prompt,
             ast_judge,
             checker,
+            fim,
             mechanisms: _, // They change the way, never the program.
             reference_quirks,
             sampling,
@@ -178,7 +185,8 @@ impl HiArgs {
         // Lines with and without `sample` don't belong into one file.
         let has_samples = (self.num_samples > 1).to_string();
         let kinds = format!("{mode:?} {score:?} {sampling:?} {checker:?}");
-        output::digest([model_identity, &kinds, &numbers, &switches, &context, &has_samples])
+        let parts = [model_identity, &kinds, &numbers, &switches, &context, &has_samples];
+        output::digest(parts.into_iter().chain(fim.as_deref()))
     }
 }
 
@@ -368,6 +376,7 @@ mod tests {
             ("--top-k 40", "--top-k means nothing where"),
             ("--top-p 0.9", "add --temperature"),
             ("--mode ar --infilling-model x", "--infilling-model means nothing"),
+            ("--mode ar --fim qwen", "--fim means nothing with --mode ar"),
             ("--input Cargo.toml --output ./Cargo.toml", "--input and --output are the same file"),
             ("--output new --trace ./new", "--output and --trace are the same file"),
             ("--unknown", "unexpected argument '--unknown'"),
@@ -426,6 +435,7 @@ mod tests {
             digest("--k 4"),
             digest("--tau 0.4"),
             digest("--mode ar"),
+            digest("--fim mellum"),
             digest("--no-infill-prompt"),
             digest("--infill-comments"),
             digest("--max-context 100"),

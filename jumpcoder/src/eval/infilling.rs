@@ -123,7 +123,7 @@ impl Gap {
 
     fn absorb(&mut self, model: &ReadyModel, chosen: jump_kernels::Chosen, max_tokens: usize) {
         let is_single_line = self.is_single_line;
-        let (tokenizer, end_tokens) = (&model.tokenizer, &model.end_tokens);
+        let (tokenizer, end_tokens) = (&model.tokenizer, &model.infill_end_tokens);
         self.writer.push(chosen, tokenizer, end_tokens, max_tokens, |_| is_single_line);
         if model.engine.tokens(self.sequence).len() + 1 > model.engine.size().context_len {
             self.writer.cut();

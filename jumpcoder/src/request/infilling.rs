@@ -136,7 +136,9 @@ impl Infilling {
         let prefix = model.tokenizer.encode_lines(&program.lines()[..last.position]);
         let stem = model.fim.as_ref().and_then(|fim| fim.stem(&prefix));
         let held = model.engine.tokens(self.stem);
-        stem.is_none_or(|stem| held.starts_with(&stem))
+        // The last token before the position may be another one in the whole text.
+        let is_shared = |stem: Vec<TokenId>| common_prefix_len(held, &stem) < held.len();
+        stem.is_none_or(|stem| held.starts_with(&stem) || is_shared(stem))
     }
 
     /// Begins the branches of a round.
@@ -229,7 +231,7 @@ impl Infilling {
             }
             let is_complete = |text: &str| is_complete(text, *allow_functions, *language);
             let max_tokens = cx.settings.max_line_tokens;
-            let (tokenizer, end_tokens) = (&model.tokenizer, &model.end_tokens);
+            let (tokenizer, end_tokens) = (&model.tokenizer, &model.infill_end_tokens);
             branch.writer.push(*chosen, tokenizer, end_tokens, max_tokens, is_complete);
         }
         let sequence = branch.sequence.expect("it is in progress");
@@ -289,7 +291,7 @@ impl Branch {
     /// Runs `tokens`, which end in the draft.
     fn order(&self, branch_idx: usize, tokens: Vec<TokenId>, cx: &mut Context<'_>) {
         let num_written = self.writer.tokens().len();
-        let end_tokens = &cx.models.get(Role::Infilling).end_tokens;
+        let end_tokens = &cx.models.get(Role::Infilling).infill_end_tokens;
         let recorded = self.recorded.as_ref();
         let forced = recorded.map(|recorded| recorded.tokens_from(num_written, end_tokens));
         let next = NextToken {

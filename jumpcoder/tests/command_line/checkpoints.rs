@@ -79,8 +79,11 @@ fn two_models_may_work_together() {
         2,
         &["can't load the model: nowhere isn't there"],
     );
+    assert_eq!(example_programs(&folder, "--fim qwen"), embedded);
+    let parts = ["the infilling prompt \"mellum\": <fim_suffix> isn't a special token"];
+    folder.refused("generate --fim mellum", 2, &parts);
     remove_infilling_tokens(&folder);
-    let parts = ["model can't fill in the middle", "--infilling-model", "--mode ar"];
+    let parts = ["model can't fill in the middle", "--infilling-model", "--fim", "--mode ar"];
     folder.refused("generate --model model", 2, &parts);
     let run = folder.run("generate --quiet --model model --mode ar --max-lines 8");
     assert_eq!((run.code, &*run.stderr), (0, ""));
@@ -269,7 +272,7 @@ fn damaged_tokenizers() {
                 let model = json!({"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "x"});
                 patch(f, "tokenizer.json", |t| t["model"] = model);
             },
-            &[FILE, "the model isn't BPE"],
+            &[FILE, "the model is WordLevel; only BPE"],
         ),
         (
             |f| patch(f, "tokenizer.json", |t| t["normalizer"] = json!({"type": "Lowercase"})),

@@ -58,6 +58,9 @@ pub struct InfillingArgs {
     /// `tiny`, the embedded model, or a folder in Hugging Face layout
     #[arg(long, value_name = "MODEL", default_value = "tiny")]
     pub model: ModelChoice,
+    /// How the model is asked, where its tokens don't tell: see `generate --help`
+    #[arg(long, value_name = "PROMPT")]
+    pub fim: Option<String>,
     /// Only the first N problems of the data
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,

@@ -5,6 +5,7 @@ mod bench;
 mod doctor;
 mod eval;
 mod inspect;
+mod models;
 mod selftest;
 mod throughput;
 
@@ -16,13 +17,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jump_kernels::ScoreKind;
 use jumpcoder::device::DeviceChoice;
-use jumpcoder::generator::ModelChoice;
 use jumpcoder::settings::{Checker, Mode};
 
 pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::eval::{EvalArgs, EvalCommand, InfillingArgs, JailArgs, ResultsArgs};
 pub use self::inspect::InspectArgs;
+pub use self::models::ModelArgs;
 pub use self::selftest::{KernelsArgs, SelftestArgs};
 pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};
 
@@ -255,17 +256,6 @@ pub struct FileArgs {
     /// No progress and no summary, only errors
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Models")]
-pub struct ModelArgs {
-    /// `tiny`, the embedded model, or a folder in Hugging Face layout
-    #[arg(long, value_name = "MODEL", default_value = "tiny")]
-    pub model: ModelChoice,
-    /// The model that fills in what is missing [default: the same as --model]
-    #[arg(long, value_name = "MODEL")]
-    pub infilling_model: Option<ModelChoice>,
 }
 
 #[derive(Args, Debug)]

@@ -70,7 +70,8 @@ fn write(
 
 fn load(args: &InfillingArgs) -> Result<ReadyModel, Failure> {
     let device = device::open(&args.device, args.quiet)?;
-    let checkpoint = args.model.open().map_err(|error| Failure::Model(error.into()))?;
+    let checkpoint = args.model.open().and_then(|model| model.asked_by(args.fim.as_deref()));
+    let checkpoint = checkpoint.map_err(|error| Failure::Model(error.into()))?;
     if checkpoint.fim.is_none() {
         return Err(Failure::Model(GeneratorError::NoInfilling { model: checkpoint.name }));
     }

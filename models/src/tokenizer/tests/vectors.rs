@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::*;
+use crate::FimTemplate;
 
 /// The file `path` of the reference data; `None`, with a visible line, if it isn't there.
 fn shared_text(path: &str) -> Option<String> {
@@ -21,6 +22,22 @@ fn shared_text(path: &str) -> Option<String> {
 struct Vocabulary {
     file: String,
     plain: Vec<Vector>,
+    /// What the family's own code makes of a prefix and a suffix.
+    fim: Option<Infilling>,
+    /// The same texts, suffix first.
+    fim_spm: Option<SuffixFirst>,
+}
+
+#[derive(Deserialize)]
+struct Infilling {
+    prefix: String,
+    suffix: String,
+    ids: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct SuffixFirst {
+    ids: Vec<u32>,
 }
 
 #[derive(Deserialize)]
@@ -29,18 +46,39 @@ struct Vector {
     ids: Vec<u32>,
 }
 
+/// The vocabularies of which a file is here.
+fn vocabularies() -> Vec<(String, Vocabulary, Tokenizer)> {
+    let Some(text) = shared_text("test_vectors.json") else { return Vec::new() };
+    let vocabularies: HashMap<String, Vocabulary> = serde_json::from_str(&text).unwrap();
+    let with_tokenizer = |(name, vocabulary): (String, Vocabulary)| {
+        let (folder, _) = vocabulary.file.split_once('/').unwrap();
+        let tokenizer = shared(folder)?;
+        Some((name, vocabulary, tokenizer))
+    };
+    vocabularies.into_iter().filter_map(with_tokenizer).collect()
+}
+
+fn raw(ids: &[TokenId]) -> Vec<u32> {
+    ids.iter().map(|id| id.0).collect()
+}
+
 /// Hugging Face's ids.
 #[test]
-fn plain_texts_have_the_reference_ids() {
-    let Some(text) = shared_text("test_vectors.json") else { return };
-    let vocabularies: HashMap<String, Vocabulary> = serde_json::from_str(&text).unwrap();
-    for (name, Vocabulary { file, plain }) in vocabularies {
-        let (folder, _) = file.split_once('/').unwrap();
-        let Some(tokenizer) = shared(folder) else { continue };
-        for Vector { text, ids } in plain {
-            let found: Vec<u32> = tokenizer.encode(&text).iter().map(|id| id.0).collect();
-            assert_eq!(found, ids, "{name}: {text:?}");
+fn texts_have_the_reference_ids() {
+    for (name, vocabulary, tokenizer) in vocabularies() {
+        for Vector { text, ids } in vocabulary.plain {
+            assert_eq!(raw(&tokenizer.encode(&text)), ids, "{name}: {text:?}");
         }
+        let Some(Infilling { prefix, suffix, ids }) = vocabulary.fim else { continue };
+        let prefix = tokenizer.encode_lines(&[prefix]);
+        let suffix = tokenizer.encode_continuation(&[suffix]);
+        let template = FimTemplate::find(&tokenizer).unwrap();
+        assert_eq!(raw(&template.prompt(&prefix, &suffix)), ids, "{name}: infilling");
+        let Some(SuffixFirst { ids }) = vocabulary.fim_spm else { continue };
+        assert_eq!(name, "codellama");
+        let template = "▁<PRE> ▁<SUF> {suffix} ▁<MID> {prefix}";
+        let template = FimTemplate::parse(template, &tokenizer).unwrap();
+        assert_eq!(raw(&template.prompt(&prefix, &suffix)), ids, "{name}: suffix first");
     }
 }
 
@@ -61,8 +99,7 @@ fn texts_have_the_ids_of_llama_cpp() {
         let mut num_texts = 0;
         for (text, ids) in texts.zip(ids.lines()) {
             let ids: Vec<u32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
-            let found: Vec<u32> = tokenizer.encode(text).iter().map(|id| id.0).collect();
-            assert_eq!(found, ids, "{name}: {text:?}");
+            assert_eq!(raw(&tokenizer.encode(text)), ids, "{name}: {text:?}");
             num_texts += 1;
         }
         assert!(num_texts > 40, "{name}: only {num_texts} texts");
