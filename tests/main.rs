@@ -3,6 +3,7 @@
 mod counting;
 mod cuda;
 mod engine;
+mod gguf;
 mod languages;
 mod logits;
 mod parity;

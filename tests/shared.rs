@@ -10,10 +10,15 @@ pub fn shared_file(path: &str) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }
-    // Past the test harness, which keeps the output of tests that pass to itself.
-    let line = format!("skipped: this test needs ../shared/{path}, which isn't here\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("stderr is open");
+    skipped(&format!("../shared/{path}"));
     None
+}
+
+/// Says that a test passes without having run, for lack of `needed`.
+pub fn skipped(needed: &str) {
+    // Past the test harness, which keeps the output of tests that pass to itself.
+    let line = format!("skipped: this test needs {needed}, which isn't here\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("stderr is open");
 }
 
 /// The JSON in the file `path` of the data folder.

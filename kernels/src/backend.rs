@@ -3,12 +3,14 @@
 //! Shapes are written `[rows, width]`, row-major. `n` rows of a pass are the first `n` rows of a
 //! [`Backend::Rows`] or [`Backend::Inputs`]; a device allocates nothing inside a pass.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use half::{bf16, f16};
 
 use crate::layout::TokenId;
 use crate::pass::{Given, Part, PassInput, PassLimits};
+use crate::quantised::Quantisation;
 use crate::runtime::DeviceError;
 use crate::sampling::Sampling;
 
@@ -21,6 +23,32 @@ pub enum WeightSlice<'a> {
     F16(&'a [f16]),
     /// Single precision.
     F32(&'a [f32]),
+    /// Whole packets of quantised weights; rows are whole packets, too.
+    Quantised(Quantisation, &'a [u8]),
+}
+
+impl<'a> WeightSlice<'a> {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "no tensor is")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bf16(values) => values.len(),
+            Self::F16(values) => values.len(),
+            Self::F32(values) => values.len(),
+            Self::Quantised(kind, bytes) => kind.num_weights(bytes.len()),
+        }
+    }
+
+    /// The same values in single precision, which holds all of them exactly, quantised ones as
+    /// [`Quantisation`] defines them.
+    pub fn to_f32(&self) -> Cow<'a, [f32]> {
+        match *self {
+            Self::Bf16(values) => values.iter().map(|value| value.to_f32()).collect(),
+            Self::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
+            Self::F32(values) => values.into(),
+            Self::Quantised(kind, bytes) => kind.expand(bytes).collect(),
+        }
+    }
 }
 
 /// A weight matrix `[num_rows, num_cols]`, row-major: a row holds what produces one output.

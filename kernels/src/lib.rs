@@ -13,6 +13,7 @@ pub mod cpu;
 pub mod cuda;
 mod layout;
 mod pass;
+mod quantised;
 pub mod reference;
 pub mod runtime;
 mod sampling;
@@ -23,5 +24,6 @@ pub use backend::{
 };
 pub use layout::{BLOCK_LEN, BlockId, Layout, Segment, TokenId};
 pub use pass::{Given, Part, PassInput, PassLimits, Wanted};
+pub use quantised::Quantisation;
 pub use runtime::DeviceError;
 pub use sampling::{Sampling, mix_key};

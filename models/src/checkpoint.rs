@@ -1,11 +1,15 @@
-//! A checkpoint: everything that a model's directory says, read and checked before anything runs.
+//! A checkpoint: everything that a model's directory or file says, read and checked before anything
+//! runs.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use jump_kernels::TokenId;
 
 use crate::config::{check_end_tokens, generation_end_tokens};
-use crate::{FimTemplate, ModelConfig, ModelError, ModelShape, Tokenizer, Weights};
+use crate::gguf::MAGIC;
+use crate::{FimTemplate, Gguf, ModelConfig, ModelError, ModelShape, Tokenizer, Weights};
 
 /// What [`Checkpoint::open`] looks for.
 pub(crate) const EXPECTED_FILES: &str =
@@ -40,7 +44,7 @@ impl Checkpoint {
     ///
     /// None in a binary that passed its tests.
     pub fn tiny() -> Result<Self, ModelError> {
-        Self::assemble(
+        Self::of_files(
             "tiny",
             include_str!("../tiny/config.json"),
             Some(include_str!("../tiny/generation_config.json")),
@@ -49,19 +53,29 @@ impl Checkpoint {
         )
     }
 
-    /// The model in `directory`, in Hugging Face's layout.
+    /// The model at `path`: a directory in Hugging Face's layout, or a GGUF file.
     ///
     /// # Errors
     ///
     /// A missing or unreadable file, or any that doesn't pass its checks.
-    pub fn open(directory: &Path) -> Result<Self, ModelError> {
-        check_directory(directory)?;
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        if is_gguf(path)? { Self::open_gguf(path) } else { Self::open_directory(path) }
+    }
+
+    fn open_gguf(path: &Path) -> Result<Self, ModelError> {
+        let name = path.display().to_string();
+        let (weights, Gguf { config, tokenizer, .. }) = Weights::open_gguf(path)?;
+        let end_tokens = config.end_tokens.clone();
+        Self::assemble(&name, config, tokenizer, weights, end_tokens)
+    }
+
+    fn open_directory(directory: &Path) -> Result<Self, ModelError> {
         let config = read(directory, "config.json")?;
         let tokenizer = read(directory, "tokenizer.json")?;
         let generation = directory.join("generation_config.json").exists();
         let generation = generation.then(|| read(directory, "generation_config.json"));
         let generation = generation.transpose()?;
-        Self::assemble(
+        Self::of_files(
             &directory.display().to_string(),
             &String::from_utf8_lossy(&config),
             generation.as_deref().map(String::from_utf8_lossy).as_deref(),
@@ -103,7 +117,7 @@ impl Checkpoint {
         Ok(Self { fim: Some(fim), ..self })
     }
 
-    fn assemble(
+    fn of_files(
         name: &str,
         config: &str,
         generation: Option<&str>,
@@ -111,24 +125,33 @@ impl Checkpoint {
         weights: Weights,
     ) -> Result<Self, ModelError> {
         let config = ModelConfig::parse(config, &format!("{name}/config.json"))?;
-        weights.check_fits(&config)?;
-        let file = format!("{name}/tokenizer.json");
-        let tokenizer = Tokenizer::parse(tokenizer, &file)?;
-        if tokenizer.vocab_len() > config.vocab_len {
-            let problem = format!(
-                "has {} tokens, but config.json a vocabulary of {}: they belong to different \
-                 models; copy or download both again",
-                tokenizer.vocab_len(),
-                config.vocab_len
-            );
-            return Err(ModelError::Tokenizer { file, problem });
-        }
         let mut end_tokens = config.end_tokens.clone();
         if let Some(generation) = generation {
             let file = format!("{name}/generation_config.json");
             end_tokens.extend(generation_end_tokens(generation, &file)?);
             let checked = check_end_tokens(&end_tokens, config.vocab_len);
             checked.map_err(|problem| ModelError::Config { file, problem })?;
+        }
+        let tokenizer = Tokenizer::parse(tokenizer, &format!("{name}/tokenizer.json"))?;
+        Self::assemble(name, config, tokenizer, weights, end_tokens)
+    }
+
+    fn assemble(
+        name: &str,
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        weights: Weights,
+        mut end_tokens: Vec<TokenId>,
+    ) -> Result<Self, ModelError> {
+        weights.check_fits(&config)?;
+        if tokenizer.vocab_len() > config.vocab_len {
+            let problem = format!(
+                "the tokenizer has {} tokens, but the model a vocabulary of {}: they belong to \
+                 different models; copy or download both again",
+                tokenizer.vocab_len(),
+                config.vocab_len
+            );
+            return Err(ModelError::Tokenizer { file: name.to_owned(), problem });
         }
         end_tokens.sort_unstable();
         end_tokens.dedup();
@@ -156,16 +179,25 @@ impl Checkpoint {
     }
 }
 
-/// A wrong path should be told from an incomplete model.
-fn check_directory(path: &Path) -> Result<(), ModelError> {
+/// Whether `path` is a GGUF file, and not a directory. A wrong path should be told from an
+/// incomplete model.
+fn is_gguf(path: &Path) -> Result<bool, ModelError> {
     let problem = match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(_) => "is a file",
+        Ok(metadata) if metadata.is_dir() => return Ok(false),
+        Ok(_) if begins_with_magic(path)? => return Ok(true),
+        Ok(_) => "is a file, but not in GGUF",
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "isn't there",
         Err(reason) => return Err(ModelError::Read { path: path.to_owned(), reason }),
     };
     let path = path.to_owned();
     Err(ModelError::NoDirectory { path, problem, expected: EXPECTED_FILES })
+}
+
+fn begins_with_magic(path: &Path) -> Result<bool, ModelError> {
+    let mut magic = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(4).read_to_end(&mut magic));
+    file.map_err(|reason| ModelError::Read { path: path.to_owned(), reason })?;
+    Ok(magic == MAGIC)
 }
 
 fn read(directory: &Path, file: &'static str) -> Result<Vec<u8>, ModelError> {

@@ -17,8 +17,11 @@ pub enum ModelError {
         /// its sources would say it twice.
         reason: std::io::Error,
     },
-    /// There is nothing by that name, or a file.
-    #[error("{path} {problem}: a model is `tiny` or the path of a directory with {expected}")]
+    /// There is nothing by that name, or a file of another kind.
+    #[error(
+        "{path} {problem}: a model is `tiny` or the path of a GGUF file or of a directory with \
+         {expected}"
+    )]
     NoDirectory {
         /// What was named.
         path: PathBuf,

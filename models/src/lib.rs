@@ -10,8 +10,10 @@ mod config;
 mod error;
 mod fim;
 mod forward;
+mod gguf;
 mod random;
 mod shapes;
+mod stored;
 mod tokenizer;
 mod weights;
 
@@ -20,6 +22,7 @@ pub use config::ModelConfig;
 pub use error::ModelError;
 pub use fim::FimTemplate;
 pub use forward::Model;
+pub use gguf::Gguf;
 pub use shapes::ModelShape;
 pub use tokenizer::{Encoding, Tokenizer};
 pub use weights::{Tensor, Weights};

@@ -1,5 +1,5 @@
-//! Weights in safetensors: one file, several with an index, or bytes in the binary; or none at all,
-//! but random ones. Nothing is handed out before the whole header has been checked.
+//! Weights in safetensors: one file, several with an index, or bytes in the binary; in a GGUF file;
+//! or none at all, but random ones. Nothing is handed out before the whole header has been checked.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -8,12 +8,14 @@ use std::fs::File;
 use std::path::{Component, Path};
 
 use half::{bf16, f16};
-use jump_kernels::{MatrixView, WeightSlice};
+use jump_kernels::{MatrixView, Quantisation, WeightSlice};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::{ModelConfig, ModelError, random};
+use crate::gguf::GgufTensor;
+use crate::stored::{RowOrder, Stored};
+use crate::{Gguf, ModelConfig, ModelError, random};
 
 enum Bytes {
     Mapped(Mmap),
@@ -32,7 +34,7 @@ impl Bytes {
     }
 }
 
-/// One safetensors file whose header was checked, or what stands for it.
+/// One file whose header was checked, or what stands for it.
 struct Shard {
     file: String,
     bytes: Bytes,
@@ -40,8 +42,9 @@ struct Shard {
 
 struct TensorPlace {
     shard: usize,
-    dtype: Dtype,
+    stored: Stored,
     shape: Vec<usize>,
+    rows: RowOrder,
     start: usize,
     end: usize,
 }
@@ -62,6 +65,8 @@ pub enum Tensor<'a> {
     F16(Cow<'a, [f16]>),
     /// Single precision.
     F32(Cow<'a, [f32]>),
+    /// Whole packets.
+    Quantised(Quantisation, Cow<'a, [u8]>),
 }
 
 impl Tensor<'_> {
@@ -71,6 +76,7 @@ impl Tensor<'_> {
             Self::Bf16(values) => WeightSlice::Bf16(values),
             Self::F16(values) => WeightSlice::F16(values),
             Self::F32(values) => WeightSlice::F32(values),
+            Self::Quantised(kind, bytes) => WeightSlice::Quantised(*kind, bytes),
         }
     }
 
@@ -147,12 +153,28 @@ impl Weights {
     /// Weights of the shape of `config` that mean nothing: a tensor is made when it is asked for,
     /// from `seed` and its name. `file` names them in errors.
     pub fn random(config: &ModelConfig, seed: u64, file: &str) -> Self {
-        let place = |(name, shape)| {
-            (name, TensorPlace { shard: 0, dtype: Dtype::BF16, shape, start: 0, end: 0 })
-        };
+        let (stored, rows) = (Stored::Float(Dtype::BF16), RowOrder::Plain);
+        let place =
+            |(name, shape)| (name, TensorPlace { shard: 0, stored, shape, rows, start: 0, end: 0 });
         let shards = vec![Shard { file: file.to_owned(), bytes: Bytes::Random(seed) }];
         let tensors = config.tensors().into_iter().map(place).collect();
         Self { shards, tensors, read: RefCell::default() }
+    }
+
+    /// Maps a GGUF file and reads what else it says.
+    ///
+    /// # Errors
+    ///
+    /// An unreadable file, or one that [`Gguf::parse`] refuses.
+    pub(crate) fn open_gguf(path: &Path) -> Result<(Self, Gguf), ModelError> {
+        let shard = map(path)?;
+        let mut gguf = Gguf::parse(shard.bytes.as_slice(), &shard.file)?;
+        let tensors = std::mem::take(&mut gguf.tensors).into_iter();
+        let tensors = tensors.map(|GgufTensor { name, stored, shape, rows, start, end }| {
+            (name, TensorPlace { shard: 0, stored, shape, rows, start, end })
+        });
+        let tensors = tensors.collect();
+        Ok((Self { shards: vec![shard], tensors, read: RefCell::default() }, gguf))
     }
 
     fn from_shards(shards: Vec<Shard>) -> Result<Self, ModelError> {
@@ -186,12 +208,17 @@ impl Weights {
         if let Bytes::Random(seed) = bytes {
             return Ok(Tensor::Bf16(Cow::Owned(random::tensor(*seed, name, shape))));
         }
-        let bytes = &bytes.as_slice()[place.start..place.end];
-        match place.dtype {
-            Dtype::BF16 => Ok(Tensor::Bf16(cast(bytes))),
-            Dtype::F16 => Ok(Tensor::F16(cast(bytes))),
-            Dtype::F32 => Ok(Tensor::F32(cast(bytes))),
-            other => Err(ModelError::Weights {
+        let bytes = Cow::Borrowed(&bytes.as_slice()[place.start..place.end]);
+        let bytes = match place.rows {
+            RowOrder::Plain => bytes,
+            RowOrder::Pairs { .. } => Cow::Owned(place.rows.restore(&bytes, shape[0])),
+        };
+        match place.stored {
+            Stored::Quantised(kind) => Ok(Tensor::Quantised(kind, bytes)),
+            Stored::Float(Dtype::BF16) => Ok(Tensor::Bf16(cast(&bytes))),
+            Stored::Float(Dtype::F16) => Ok(Tensor::F16(cast(&bytes))),
+            Stored::Float(Dtype::F32) => Ok(Tensor::F32(cast(&bytes))),
+            Stored::Float(other) => Err(ModelError::Weights {
                 file: file.clone(),
                 problem: format!("{name} is {other:?}; take a model in BF16, F16 or F32"),
             }),
@@ -319,15 +346,18 @@ fn read_header(
     let place = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
         let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
         let end = start + view.data().len();
-        (name, TensorPlace { shard, dtype: view.dtype(), shape: view.shape().into(), start, end })
+        let (stored, shape) = (Stored::Float(view.dtype()), view.shape().into());
+        (name, TensorPlace { shard, stored, shape, rows: RowOrder::Plain, start, end })
     };
     Ok(tensors.tensors().into_iter().map(place).collect())
 }
 
-/// Borrows the values where they are aligned, else copies them.
-fn cast<T: bytemuck::Pod>(bytes: &[u8]) -> Cow<'_, [T]> {
-    match bytemuck::try_cast_slice(bytes) {
-        Ok(values) => Cow::Borrowed(values),
-        Err(_) => Cow::Owned(bytemuck::allocation::pod_collect_to_vec(bytes)),
+/// Borrows the values where they are in the file and aligned, else copies them.
+fn cast<'a, T: bytemuck::Pod>(bytes: &Cow<'a, [u8]>) -> Cow<'a, [T]> {
+    if let Cow::Borrowed(bytes) = *bytes
+        && let Ok(values) = bytemuck::try_cast_slice(bytes)
+    {
+        return Cow::Borrowed(values);
     }
+    Cow::Owned(bytemuck::allocation::pod_collect_to_vec(bytes))
 }

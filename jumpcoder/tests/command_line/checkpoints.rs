@@ -102,7 +102,7 @@ fn paths_that_are_no_models() {
     folder.write("file", "");
     let table: [(&str, &[&str]); 4] = [
         ("tinny", &["can't load the model: tinny isn't there: a model is `tiny` or the path of"]),
-        ("file", &["can't load the model: file is a file: a model is `tiny` or the path of a"]),
+        ("file", &["can't load the model: file is a file, but not in GGUF: a model is `tiny`"]),
         ("file/model", &["can't read file/model: Not a directory"]),
         ("empty", &["empty has no config.json: a model is a directory with config.json, tok"]),
     ];

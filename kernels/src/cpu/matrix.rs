@@ -17,7 +17,6 @@
 use half::bf16;
 
 use super::simd::{F32x16, Lanes, NUM_LANES};
-use super::table::to_f32;
 use crate::backend::{MatrixView, WeightSlice};
 
 /// Lines of a half, and first inputs of its lines, in 32 inputs.
@@ -131,7 +130,7 @@ impl Matrix {
         matrix.panels = if let Some(rows) = all_bf16(parts) {
             Panels::Bf16(matrix.pack_lines(&rows))
         } else {
-            let values: Vec<Vec<f32>> = parts.iter().map(|part| to_f32(part.values)).collect();
+            let values: Vec<_> = parts.iter().map(|part| part.values.to_f32()).collect();
             for (values, part) in values.iter().zip(parts) {
                 assert_eq!(values.len(), part.num_rows * num_inputs, "values fill the matrix");
             }

@@ -24,7 +24,7 @@ impl Cpu {
 
     /// See [`Backend::vector`](crate::Backend::vector).
     pub fn vector(&self, values: WeightSlice<'_>) -> Vector {
-        Vector(table::to_f32(values))
+        Vector(values.to_f32().into_owned())
     }
 
     /// See [`Backend::rows`](crate::Backend::rows).

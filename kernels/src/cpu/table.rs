@@ -28,12 +28,11 @@ pub enum TableValues {
 impl Table {
     /// Copies `view`.
     pub fn new(view: MatrixView<'_>) -> Self {
-        let (values, len) = match view.values {
-            WeightSlice::Bf16(values) => (TableValues::Bf16(values.to_vec()), values.len()),
-            WeightSlice::F16(values) => (TableValues::F32(to_f32(view.values)), values.len()),
-            WeightSlice::F32(values) => (TableValues::F32(values.to_vec()), values.len()),
+        assert_eq!(view.values.len(), view.num_rows * view.num_cols, "values fill the table");
+        let values = match view.values {
+            WeightSlice::Bf16(values) => TableValues::Bf16(values.to_vec()),
+            values => TableValues::F32(values.to_f32().into_owned()),
         };
-        assert_eq!(len, view.num_rows * view.num_cols, "values fill the table");
         Self { values, width: view.num_cols, num_rows: view.num_rows }
     }
 
@@ -48,15 +47,6 @@ impl Table {
 /// The f32 of a bfloat16: the same bits that the matmul's shift and mask make.
 pub fn widen(value: bf16) -> f32 {
     f32::from_bits(u32::from(value.to_bits()) << 16)
-}
-
-/// The same values in single precision, which holds all of them exactly.
-pub fn to_f32(values: WeightSlice<'_>) -> Vec<f32> {
-    match values {
-        WeightSlice::Bf16(values) => values.iter().map(|value| widen(*value)).collect(),
-        WeightSlice::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
-        WeightSlice::F32(values) => values.to_vec(),
-    }
 }
 
 /// `out[r] = table[tokens[r]]`.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use half::{bf16, f16};
+use half::bf16;
 
 use crate::backend::{MatrixView, RopeTable, WeightSlice};
 use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime};
@@ -120,11 +120,7 @@ pub struct Vector {
 impl Vector {
     /// A copy of `values`.
     pub fn new(runtime: &SharedRuntime, values: WeightSlice<'_>) -> Result<Self, DeviceError> {
-        let values: Vec<f32> = match values {
-            WeightSlice::Bf16(values) => values.iter().map(|value| value.to_f32()).collect(),
-            WeightSlice::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
-            WeightSlice::F32(values) => values.to_vec(),
-        };
+        let values = values.to_f32();
         Ok(Self { buffer: Buffer::of(runtime, &values)?, len: values.len() })
     }
 
@@ -179,11 +175,11 @@ impl<T> RowsOf<T> {
 fn to_bf16(values: WeightSlice<'_>) -> Cow<'_, [bf16]> {
     match values {
         WeightSlice::Bf16(values) => values.into(),
-        WeightSlice::F16(values) => values.iter().copied().map(f16_to_bf16).collect(),
-        WeightSlice::F32(values) => values.iter().map(|value| bf16::from_f32(*value)).collect(),
+        WeightSlice::F16(values) => {
+            values.iter().map(|value| bf16::from_f32(value.to_f32())).collect()
+        }
+        WeightSlice::F32(values) => values.iter().copied().map(bf16::from_f32).collect(),
+        // Kernels that read packets don't exist yet.
+        WeightSlice::Quantised(kind, bytes) => kind.expand(bytes).map(bf16::from_f32).collect(),
     }
-}
-
-fn f16_to_bf16(value: f16) -> bf16 {
-    bf16::from_f32(value.to_f32())
 }
