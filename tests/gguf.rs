@@ -70,8 +70,12 @@ fn smollm2_writes_what_transformers_does() {
 /// llama.cpp's vocabularies and its own vectors: texts, and their ids.
 #[test]
 fn ids_are_those_of_llama_cpp() {
-    let table =
-        [("starcoder", "starcoder"), ("deepseek-coder", "deepseek-coder"), ("gpt2", "gpt-2"), ("llama2", "llama-spm")];
+    let table = [
+        ("starcoder", "starcoder"),
+        ("deepseek-coder", "deepseek-coder"),
+        ("gpt2", "gpt-2"),
+        ("llama2", "llama-spm"),
+    ];
     for (folder, name) in table {
         let path = format!("tokenizers/{folder}/ggml-vocab-{name}.gguf");
         let Some(file) = shared_file(&path) else { continue };

@@ -184,6 +184,8 @@ impl Checkpoint {
 fn is_gguf(path: &Path) -> Result<bool, ModelError> {
     let problem = match path.metadata() {
         Ok(metadata) if metadata.is_dir() => return Ok(false),
+        // Opening a pipe would wait for somebody to write.
+        Ok(metadata) if !metadata.is_file() => "is no file",
         Ok(_) if begins_with_magic(path)? => return Ok(true),
         Ok(_) => "is a file, but not in GGUF",
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "isn't there",

@@ -54,7 +54,7 @@ impl Writer {
     /// An entry as it stands in the file.
     fn entry(&mut self, name: &str, dims: &[u64], kind: u32, start: u64) {
         let mut entry = [string(name), (dims.len() as u32).to_le_bytes().into()].concat();
-        dims.iter().for_each(|dim| entry.extend(dim.to_le_bytes()));
+        entry.extend(dims.iter().flat_map(|dim| dim.to_le_bytes()));
         entry.extend(kind.to_le_bytes());
         entry.extend(start.to_le_bytes());
         self.tensors.push(entry);
@@ -74,7 +74,7 @@ impl Writer {
 
     fn bytes_of_counts(&self, version: u32, counts: [u64; 2]) -> Vec<u8> {
         let mut file = [b"GGUF".as_slice(), &version.to_le_bytes()].concat();
-        counts.iter().for_each(|count| file.extend(count.to_le_bytes()));
+        file.extend(counts.iter().flat_map(|count| count.to_le_bytes()));
         file.extend(self.pairs.concat());
         file.extend(self.tensors.concat());
         file.resize(file.len().next_multiple_of(32), 0);

@@ -171,8 +171,8 @@ fn sentence_piece(metadata: &Metadata<'_>, vocabulary: &Vocabulary<'_>) -> Resul
         normalizers.insert(0, json!({"type": "Prepend", "prepend": "▁"}));
         decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
     }
-    let unknown =
-        (0..vocabulary.tokens.len()).find(|id| vocabulary.has_type(*id, token_type::UNKNOWN));
+    let is_unknown = |id: &usize| vocabulary.has_type(*id, token_type::UNKNOWN);
+    let unknown = (0..vocabulary.tokens.len()).find(is_unknown);
     let parts = json!({
         "normalizer": {"type": "Sequence", "normalizers": normalizers},
         "pre_tokenizer": null,
