@@ -1,5 +1,5 @@
-//! What it takes to open a checkpoint, beside the libraries alone, whose work is in it: what is more
-//! is the checks. `cargo bench -p jump-benches -- loading`.
+//! What it takes to open a checkpoint, beside the libraries alone, whose work is in it: what is
+//! more is the checks. `cargo bench -p jump-benches -- loading`.
 //!
 //! Nothing is brought to a device; the weights stay in their mapped file.
 

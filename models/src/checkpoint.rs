@@ -66,7 +66,7 @@ impl Checkpoint {
         let name = path.display().to_string();
         let (weights, Gguf { config, tokenizer, .. }) = Weights::open_gguf(path)?;
         let end_tokens = config.end_tokens.clone();
-        Self::assemble(&name, config, tokenizer, weights, end_tokens)
+        Self::assemble(&name, config, (tokenizer, name.clone()), weights, end_tokens)
     }
 
     fn open_directory(directory: &Path) -> Result<Self, ModelError> {
@@ -132,26 +132,27 @@ impl Checkpoint {
             let checked = check_end_tokens(&end_tokens, config.vocab_len);
             checked.map_err(|problem| ModelError::Config { file, problem })?;
         }
-        let tokenizer = Tokenizer::parse(tokenizer, &format!("{name}/tokenizer.json"))?;
-        Self::assemble(name, config, tokenizer, weights, end_tokens)
+        let file = format!("{name}/tokenizer.json");
+        let tokenizer = Tokenizer::parse(tokenizer, &file)?;
+        Self::assemble(name, config, (tokenizer, file), weights, end_tokens)
     }
 
     fn assemble(
         name: &str,
         config: ModelConfig,
-        tokenizer: Tokenizer,
+        (tokenizer, tokenizer_file): (Tokenizer, String),
         weights: Weights,
         mut end_tokens: Vec<TokenId>,
     ) -> Result<Self, ModelError> {
         weights.check_fits(&config)?;
         if tokenizer.vocab_len() > config.vocab_len {
             let problem = format!(
-                "the tokenizer has {} tokens, but the model a vocabulary of {}: they belong to \
-                 different models; copy or download both again",
+                "has {} tokens, but the model a vocabulary of {}: they belong to different models; \
+                 copy or download both again",
                 tokenizer.vocab_len(),
                 config.vocab_len
             );
-            return Err(ModelError::Tokenizer { file: name.to_owned(), problem });
+            return Err(ModelError::Tokenizer { file: tokenizer_file, problem });
         }
         end_tokens.sort_unstable();
         end_tokens.dedup();

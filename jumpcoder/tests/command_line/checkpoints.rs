@@ -256,7 +256,7 @@ fn damaged_tokenizers() {
         ),
         (
             |f| patch(f, "tokenizer.json", |t| t["model"]["vocab"]["new"] = json!(4096)),
-            &[FILE, "has 4097 tokens, but config.json a vocabulary of 4096", "different models"],
+            &[FILE, "has 4097 tokens, but the model a vocabulary of 4096", "different models"],
         ),
         (
             |f| patch(f, "tokenizer.json", |t| t["model"]["vocab"]["a"] = json!(u32::MAX)),

@@ -163,7 +163,10 @@ fn sentence_piece(metadata: &Metadata<'_>, vocabulary: &Vocabulary<'_>) -> Resul
     }
     let merges = merges_by_score(vocabulary, &scores)?;
     let has_dummy_prefix = metadata.bool("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
-    let replace = |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
+    let replace = |from: &str, to: &str| {
+        let pattern = json!({"String": from});
+        json!({"type": "Replace", "pattern": pattern, "content": to})
+    };
     let mut normalizers = vec![replace(" ", "▁")];
     let mut decoders =
         vec![replace("▁", " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
