@@ -35,8 +35,8 @@ fn tokens(ids: &[u32]) -> Vec<TokenId> {
 }
 
 /// Runs `ids` in chunks and gives the scores of `targets`, which are `(after, token)` pairs.
-fn scores(
-    engine: &mut Engine<Cpu>,
+pub fn scores(
+    engine: &mut dyn LanguageModel,
     ids: &[TokenId],
     chunk_len: usize,
     targets: &[(usize, TokenId)],

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one module a topic.
 
+mod architectures;
 mod counting;
 mod cuda;
 mod engine;

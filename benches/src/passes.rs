@@ -43,7 +43,8 @@ impl ModelCost {
     pub fn of(config: &ModelConfig) -> Self {
         let (hidden, attention) = (config.hidden_width, config.attention);
         let qkv = hidden * attention.qkv_width();
-        let rest = hidden * attention.q_width() + 3 * hidden * config.ffn_width;
+        let ffn = config.ffn.num_matrices() * hidden * config.ffn.width;
+        let rest = hidden * attention.q_width() + ffn;
         let head = hidden * config.vocab_len;
         let layers = config.num_layers * (qkv + rest);
         let flops = |num_weights: usize| (2 * num_weights) as f64;

@@ -16,8 +16,13 @@ DEVICE float gated_by(float x, float z) {
 
 DEVICE float silu(float x) { return gated_by(x, x); }
 
-// The form with tanh: x / 2 * (1 + tanh(u)) = x / (1 + e^-2u).
 DEVICE float gelu(float x) {
+    constexpr float SQRT_HALF = 0.70710678118654752f;
+    return 0.5f * x * (1.0f + erff(SQRT_HALF * x));
+}
+
+// x / 2 * (1 + tanh(u)) = x / (1 + e^-2u).
+DEVICE float gelu_tanh(float x) {
     constexpr float TWICE_SQRT_2_BY_PI = 1.5957691216057308f;
     return gated_by(x, TWICE_SQRT_2_BY_PI * x * fmaf(0.044715f * x, x, 1.0f));
 }
@@ -43,14 +48,14 @@ DEVICE void finish_pair(const GemmParams& p, u32 output, u32 row, float low, flo
         bool adds = EPILOGUE == ADD_F32;
         out[0] = adds ? out[0] + low : low;
         out[8] = adds ? out[8] + high : high;
-    } else if constexpr (EPILOGUE == GELU_BF16) {
+    } else if constexpr (EPILOGUE == GELU_BF16 || EPILOGUE == GELU_TANH_BF16) {
         bf16* out = static_cast<bf16*>(p.out) + at;
-        out[0] = to_bf16(gelu(low));
-        out[8] = to_bf16(gelu(high));
+        out[0] = to_bf16(EPILOGUE == GELU_BF16 ? gelu(low) : gelu_tanh(low));
+        out[8] = to_bf16(EPILOGUE == GELU_BF16 ? gelu(high) : gelu_tanh(high));
     } else {
         // Of 16 outputs 8 are left: of the fragment at 16i those at 8i.
         bf16* out = static_cast<bf16*>(p.out) + u64(row) * (p.num_outputs / 2);
-        float gate = EPILOGUE == SILU_GATE_BF16 ? silu(low) : gelu(low);
+        float gate = EPILOGUE == SILU_GATE_BF16 ? silu(low) : gelu_tanh(low);
         out[output / 16 * 8 + output % 8] = to_bf16(gate * high);
     }
 }
@@ -91,11 +96,14 @@ DEVICE void finish(const GemmParams& p, u32 first_output, u32 first_row,
         case GELU_BF16:
             finish_as<GELU_BF16>(p, first_output, first_row, d);
             break;
+        case GELU_TANH_BF16:
+            finish_as<GELU_TANH_BF16>(p, first_output, first_row, d);
+            break;
         case SILU_GATE_BF16:
             finish_as<SILU_GATE_BF16>(p, first_output, first_row, d);
             break;
-        case GELU_GATE_BF16:
-            finish_as<GELU_GATE_BF16>(p, first_output, first_row, d);
+        case GELU_TANH_GATE_BF16:
+            finish_as<GELU_TANH_GATE_BF16>(p, first_output, first_row, d);
             break;
     }
 }

@@ -16,12 +16,14 @@
 
 constexpr u32 BLOCK_LEN = 16;
 
-// out[r] = table[tokens[r]] * scale
+// out[r] = table[tokens[r]] * scale + places[positions[r]]
 struct EmbedParams {
-    const bf16* table;  // [V][width]
-    const u32* tokens;  // [R]
-    float* out;         // [R][width]
-    u32 width;          // a multiple of 8
+    const bf16* table;     // [V][width]
+    const u32* tokens;     // [R]
+    const bf16* places;    // [positions][width], or null
+    const u32* positions;  // [R]
+    float* out;            // [R][width]
+    u32 width;             // a multiple of 8
     float scale;
 };
 
@@ -49,9 +51,10 @@ struct GatherParams {
 enum Epilogue : u32 {
     STORE_F32 = 0,       // out f32 = sum
     ADD_F32 = 1,         // out f32 += sum (the residual)
-    GELU_BF16 = 2,       // out bf16 = gelu(sum), tanh form
-    SILU_GATE_BF16 = 3,  // out bf16 = silu(gate) * up; w holds gate and up in turns of 8 rows
-    GELU_GATE_BF16 = 4,  // out bf16 = gelu(gate) * up; likewise
+    GELU_BF16 = 2,       // out bf16 = gelu(sum)
+    GELU_TANH_BF16 = 3,  // out bf16 = gelu(sum), tanh form
+    SILU_GATE_BF16 = 4,  // out bf16 = silu(gate) * up; w holds gate and up in turns of 8 rows
+    GELU_TANH_GATE_BF16 = 5,  // out bf16 = gelu(gate) * up, tanh form; likewise
 };
 
 // out = epilogue(x . w^T + bias)
@@ -66,12 +69,15 @@ struct GemmParams {
     u32 epilogue;       // Epilogue
 };
 
-// Rotates queries in place, rotates keys, and writes keys and values into their slots.
+// Rotates queries in place, rotates keys, and writes keys and values into their slots. Before they
+// are rotated, heads are divided by their root mean square and multiplied with the norms' weights.
 struct RopeStoreParams {
-    float* qkv;            // [R][(H + 2G) * D]: queries, keys, values
-    const float* cos;      // [positions][half_dim]
-    const float* sin;      // [positions][half_dim]
-    const u32* positions;  // [R]
+    float* qkv;               // [R][(H + 2G) * D]: queries, keys, values
+    const float* query_norm;  // [D], or null
+    const float* key_norm;    // [D], or null
+    const float* cos;         // [positions][half_dim]
+    const float* sin;         // [positions][half_dim]
+    const u32* positions;     // [R]
     const u32* slots;      // [R]: block * 16 + offset; NONE for rows that are padding
     bf16* keys;            // [B][G][16][D] of this layer
     bf16* values;          // [B][G][16][D] of this layer
@@ -80,6 +86,7 @@ struct RopeStoreParams {
     u32 head_dim;          // D, even
     u32 half_dim;          // pairs that are rotated; 2 * half_dim <= D
     u32 interleaved;       // 0: (i, i + half_dim) are a pair, 1: (2i, 2i + 1) are
+    float norm_eps;        // added to the mean square
 };
 
 // Copies whole blocks in all layers.

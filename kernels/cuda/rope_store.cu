@@ -1,6 +1,7 @@
 // Of each row of qkv: queries are rotated in place, keys are rotated and written into their slot,
 // values are written into theirs. A pair (a, b) of a head becomes
-// (a * cos - b * sin, b * cos + a * sin); elements behind the pairs stay as they are.
+// (a * cos - b * sin, b * cos + a * sin); elements behind the pairs stay as they are. Heads that have
+// a norm are divided by their root mean square and multiplied with its weights before that.
 //
 // qkv f32 [R][(H + 2G) * D], keys and values bf16 [B][G][16][D]. A warp takes a head, whatever it
 // is of, so that one row alone has as many warps as heads; four warps a CTA.
@@ -8,6 +9,7 @@
 
 #include <params.h>
 #include <ptx.cuh>
+#include <reduce.cuh>
 
 constexpr u32 NUM_THREADS = 128;
 constexpr u32 HEADS_PER_CTA = NUM_THREADS / 32;
@@ -28,21 +30,46 @@ DEVICE Places pair_places(const RopeStoreParams& p, u32 pair) {
     return {pair, pair + p.half_dim};
 }
 
-DEVICE Rotated rotate(const RopeStoreParams& p, const float* head, Places at, u32 angle) {
+// A head's elements as they are rotated.
+struct Head {
+    const float* x;
+    const float* weight;  // null: as they are
+    float scale;
+
+    DEVICE float operator[](u32 i) const {
+        return weight == nullptr ? x[i] : x[i] * scale * weight[i];
+    }
+};
+
+// By all lanes of a warp.
+DEVICE Head normalised(const RopeStoreParams& p, const float* x, const float* weight) {
+    if (weight == nullptr) return {x, nullptr, 1};
+    float squares = 0;
+    for (u32 i = threadIdx.x % 32; i < p.head_dim; i += 32) squares = fmaf(x[i], x[i], squares);
+    squares = warp_reduce<32>(squares, Add());
+    return {x, weight, 1 / sqrtf(squares / float(p.head_dim) + p.norm_eps)};
+}
+
+DEVICE Rotated rotate(const RopeStoreParams& p, const Head& head, Places at, u32 angle) {
     float a = head[at.a], b = head[at.b], cos = p.cos[angle], sin = p.sin[angle];
     return {a * cos - b * sin, b * cos + a * sin};
 }
 
-DEVICE void rotate_query(const RopeStoreParams& p, float* head, u32 first_angle) {
-    for (u32 pair = threadIdx.x % 32; pair < p.half_dim; pair += 32) {
+DEVICE void rotate_query(const RopeStoreParams& p, float* query, u32 first_angle) {
+    Head head = normalised(p, query, p.query_norm);
+    u32 lane = threadIdx.x % 32;
+    for (u32 pair = lane; pair < p.half_dim; pair += 32) {
         Places at = pair_places(p, pair);
         Rotated rotated = rotate(p, head, at, first_angle + pair);
-        head[at.a] = rotated.a;
-        head[at.b] = rotated.b;
+        query[at.a] = rotated.a;
+        query[at.b] = rotated.b;
     }
+    if (head.weight == nullptr) return;
+    for (u32 i = 2 * p.half_dim + lane; i < p.head_dim; i += 32) query[i] = head[i];
 }
 
-DEVICE void store_key(const RopeStoreParams& p, const float* head, u32 first_angle, bf16* key) {
+DEVICE void store_key(const RopeStoreParams& p, const float* x, u32 first_angle, bf16* key) {
+    Head head = normalised(p, x, p.key_norm);
     u32 lane = threadIdx.x % 32;
     for (u32 pair = lane; pair < p.half_dim; pair += 32) {
         Places at = pair_places(p, pair);

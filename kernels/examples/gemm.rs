@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use half::bf16;
 use jump_kernels::cpu::{Cpu, Matrix, Rows};
-use jump_kernels::{Choice, MatrixView, ScoreKind, WeightSlice};
+use jump_kernels::{Activation, Choice, MatrixView, ScoreKind, WeightSlice};
 
 const HIDDEN: usize = 256;
 const QKV: usize = 512;
@@ -98,7 +98,7 @@ fn time_pass(cpu: &Cpu, layers: &[Layer], head: &Matrix, num_rows: usize) -> f64
         for layer in layers {
             cpu.matmul(&hidden, num_rows, &layer.qkv, &mut qkv);
             cpu.matmul(&hidden, num_rows, &layer.out, &mut x);
-            cpu.matmul_gated(&hidden, num_rows, &layer.gate_up, &mut mid);
+            cpu.matmul_activated(&hidden, num_rows, &layer.gate_up, Activation::Silu, &mut mid);
             cpu.matmul_add(&mid, num_rows, &layer.down, &mut x);
         }
         black_box(cpu.choose(&x, head, &choices));
@@ -107,7 +107,7 @@ fn time_pass(cpu: &Cpu, layers: &[Layer], head: &Matrix, num_rows: usize) -> f64
 
 fn multiply(cpu: &Cpu, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
     if w.is_gated {
-        cpu.matmul_gated(x, num_rows, w, out);
+        cpu.matmul_activated(x, num_rows, w, Activation::Silu, out);
     } else {
         cpu.matmul(x, num_rows, w, out);
     }

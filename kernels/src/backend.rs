@@ -4,6 +4,7 @@
 //! [`Backend::Rows`] or [`Backend::Inputs`]; a device allocates nothing inside a pass.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -62,6 +63,40 @@ pub struct MatrixView<'a> {
     pub num_cols: usize,
 }
 
+/// A normalisation of rows, with its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct NormView<'a> {
+    /// What is done before the weights.
+    pub kind: NormKind<'a>,
+    /// Added to the mean square, or to the variance.
+    pub eps: f32,
+    /// `[width]`
+    pub weight: &'a [f32],
+}
+
+/// Kinds of normalisations.
+#[derive(Clone, Copy, Debug)]
+pub enum NormKind<'a> {
+    /// `x / sqrt(mean(x^2) + eps) * weight`.
+    Rms,
+    /// `(x - mean(x)) / sqrt(var(x) + eps) * weight + bias`.
+    Layer {
+        /// `[width]`
+        bias: &'a [f32],
+    },
+}
+
+/// The function in a feed-forward layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// `x / (1 + e^-x)`.
+    Silu,
+    /// `x / 2 * (1 + erf(x / sqrt(2)))`.
+    Gelu,
+    /// Its approximation `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
+    GeluTanh,
+}
+
 /// The shape of an attention layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttentionShape {
@@ -71,9 +106,16 @@ pub struct AttentionShape {
     pub num_kv_heads: usize,
     /// Elements of a head.
     pub head_dim: usize,
+    /// Positions that a row sees at most, its own included; `None` for all up to it.
+    pub window: Option<NonZeroUsize>,
 }
 
 impl AttentionShape {
+    /// The first position that the row at `position` sees.
+    pub fn first_visible(&self, position: usize) -> usize {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window.get()))
+    }
+
     /// Width of a query row.
     pub fn q_width(&self) -> usize {
         self.num_heads * self.head_dim
@@ -87,6 +129,24 @@ impl AttentionShape {
     /// Width of a row that holds query, key and value one after the other.
     pub fn qkv_width(&self) -> usize {
         self.q_width() + 2 * self.kv_width()
+    }
+}
+
+/// The shape of a feed-forward layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FfnShape {
+    /// Elements of a row inside.
+    pub width: usize,
+    /// What is done there.
+    pub activation: Activation,
+    /// Whether its result is multiplied with another product of the input.
+    pub is_gated: bool,
+}
+
+impl FfnShape {
+    /// Matrices of `width` by the hidden width.
+    pub fn num_matrices(&self) -> usize {
+        if self.is_gated { 3 } else { 2 }
     }
 }
 
@@ -159,8 +219,8 @@ pub trait Backend: Send + 'static {
     type Table: Send;
     /// The matrix of the vocabulary's logits, both ways: as a whole, and row by row.
     type Head: Send;
-    /// A vector of weights.
-    type Vector: Send;
+    /// A normalisation's weights.
+    type Norm: Send;
     /// The tables of the rotary embedding.
     type Rope: Send;
     /// Rows of f32: sums that are still added to, and queries, keys and values.
@@ -176,13 +236,20 @@ pub trait Backend: Send + 'static {
     fn workspace_bytes(&self, limits: &PassLimits) -> usize;
     /// Gets ready for passes of up to `limits`; before everything else.
     fn reserve(&mut self, limits: &PassLimits) -> Result<(), DeviceError>;
-    /// Stacks `parts` on top of each other: one matrix of all their outputs.
-    fn matrix(&self, parts: &[MatrixView<'_>]) -> Result<Self::Matrix, DeviceError>;
-    /// Joins the two matrices of a gated layer for [`Backend::matmul_gated`]; equal shapes.
+    /// Stacks `parts` on top of each other: one matrix of all their outputs. `bias` is added to
+    /// every output of a product; it has an element for each row of the parts.
+    fn matrix(
+        &self,
+        parts: &[MatrixView<'_>],
+        bias: Option<&[f32]>,
+    ) -> Result<Self::Matrix, DeviceError>;
+    /// Joins the two matrices of a gated layer for [`Backend::matmul_activated`]; equal shapes.
+    /// `bias` holds the gate's, then the up's.
     fn gated_matrix(
         &self,
         gate: MatrixView<'_>,
         up: MatrixView<'_>,
+        bias: Option<&[f32]>,
     ) -> Result<Self::Matrix, DeviceError>;
     /// A table of `view`'s rows.
     fn table(&self, view: MatrixView<'_>) -> Result<Self::Table, DeviceError>;
@@ -192,8 +259,8 @@ pub trait Backend: Send + 'static {
         view: MatrixView<'_>,
         embedding: Option<&Self::Table>,
     ) -> Result<Self::Head, DeviceError>;
-    /// A vector of weights.
-    fn vector(&self, values: WeightSlice<'_>) -> Result<Self::Vector, DeviceError>;
+    /// A normalisation's weights.
+    fn norm(&self, view: NormView<'_>) -> Result<Self::Norm, DeviceError>;
     /// The tables of the rotary embedding.
     fn rope(&self, table: RopeTable) -> Result<Self::Rope, DeviceError>;
     /// Room for `capacity` rows of `width` elements, zeroed.
@@ -222,21 +289,28 @@ pub trait Backend: Send + 'static {
         body: &mut dyn FnMut(&Self::Pass<'_>, &mut Self::Cache),
     ) -> Result<Given, DeviceError>;
 
-    /// `out[r] = table[tokens[r]]` for all rows.
-    fn embed(&self, pass: &Self::Pass<'_>, table: &Self::Table, out: &mut Self::Rows);
-    /// `out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight`.
-    fn rms_norm(
+    /// `out[r] = table[tokens[r]] * scale` for all rows, and `+ places[position of r]` if there is
+    /// such a table, which has a row for every position of the pass.
+    fn embed(
+        &self,
+        pass: &Self::Pass<'_>,
+        table: &Self::Table,
+        scale: f32,
+        places: Option<&Self::Table>,
+        out: &mut Self::Rows,
+    );
+    /// `out[r]` is `x[r]`, normalised.
+    fn normalise(
         &self,
         pass: &Self::Pass<'_>,
         part: Part,
         x: &Self::Rows,
-        weight: &Self::Vector,
-        eps: f32,
+        norm: &Self::Norm,
         out: &mut Self::Inputs,
     );
     /// Brings the rows that are read to the front: `out[i] = x[read_rows[i]]`.
     fn gather(&self, pass: &Self::Pass<'_>, x: &Self::Rows, out: &mut Self::Rows);
-    /// `out = x · wᵀ`; `x [rows, k]`, `w [n, k]`.
+    /// `out = x · wᵀ + bias`; `x [rows, k]`, `w [n, k]`.
     fn matmul(
         &self,
         pass: &Self::Pass<'_>,
@@ -245,7 +319,7 @@ pub trait Backend: Send + 'static {
         w: &Self::Matrix,
         out: &mut Self::Rows,
     );
-    /// `out += x · wᵀ`.
+    /// `out += x · wᵀ + bias`.
     fn matmul_add(
         &self,
         pass: &Self::Pass<'_>,
@@ -254,27 +328,32 @@ pub trait Backend: Send + 'static {
         w: &Self::Matrix,
         out: &mut Self::Rows,
     );
-    /// `out = silu(x · gateᵀ) * (x · upᵀ)`.
-    fn matmul_gated(
+    /// `out = activation(x · wᵀ + bias)`, of a gated matrix
+    /// `activation(x · gateᵀ + bias) * (x · upᵀ + bias)`.
+    fn matmul_activated(
         &self,
         pass: &Self::Pass<'_>,
         part: Part,
         x: &Self::Inputs,
         w: &Self::Matrix,
+        activation: Activation,
         out: &mut Self::Inputs,
     );
     /// Rotates the query and key parts of `qkv [rows, qkv_width]` by their positions, the queries
     /// in place, and writes keys and values into the blocks of a layer that the pass names.
+    ///
+    /// `head_norms`, the queries' and the keys', normalise each head by itself before that.
     fn rotate_and_store(
         &self,
         pass: &Self::Pass<'_>,
         qkv: &mut Self::Rows,
+        head_norms: Option<&[Self::Norm; 2]>,
         rope: &Self::Rope,
         cache: &mut Self::Cache,
         layer_idx: usize,
     );
     /// Causal attention of every row over its own sequence's blocks, up to and including its own
-    /// position: `out [rows, q_width]` from the query part of `qkv`, scaled by `1/sqrt(head_dim)`.
+    /// position, and no further back than the window: `out [rows, q_width]` from the query part of `qkv`, scaled by `1/sqrt(head_dim)`.
     fn attention(
         &self,
         pass: &Self::Pass<'_>,

@@ -114,6 +114,11 @@ impl Layout {
         self.blocks.clear();
     }
 
+    /// The position of every row in its sequence.
+    pub fn positions(&self) -> impl Iterator<Item = usize> {
+        self.segments.iter().flat_map(|segment| segment.first_position..segment.end_position())
+    }
+
     /// The block and the offset in it that hold `position` of `segment`.
     pub fn slot(&self, segment: &Segment, position: usize) -> (BlockId, usize) {
         let table = &self.blocks[segment.blocks.clone()];

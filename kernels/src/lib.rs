@@ -20,7 +20,8 @@ mod sampling;
 pub mod selftest;
 
 pub use backend::{
-    AttentionShape, Backend, Choice, Chosen, MatrixView, RopeTable, ScoreKind, Target, WeightSlice,
+    Activation, AttentionShape, Backend, Choice, Chosen, FfnShape, MatrixView, NormKind, NormView,
+    RopeTable, ScoreKind, Target, WeightSlice,
 };
 pub use layout::{BLOCK_LEN, BlockId, Layout, Segment, TokenId};
 pub use pass::{Given, Part, PassInput, PassLimits, Wanted};

@@ -1,7 +1,7 @@
 //! One forward pass as a backend is told of it, before any operation: so that a device gets it in
 //! one upload, and gives its results in one download.
 
-use crate::backend::{AttentionShape, Choice, Chosen, Target};
+use crate::backend::{AttentionShape, Choice, Chosen, FfnShape, Target};
 use crate::layout::{BlockId, Layout};
 
 /// What is wanted of a pass, by rows.
@@ -66,6 +66,8 @@ pub struct PassLimits {
     pub context_len: usize,
     /// The attention of every layer.
     pub attention: AttentionShape,
+    /// The rest of every layer.
+    pub ffn: FfnShape,
     /// Tokens of the vocabulary.
     pub vocab_len: usize,
     /// Elements of a hidden row.

@@ -1,6 +1,6 @@
 //! The operations in double precision, as their formulas say: what every backend is compared with.
 
-use crate::backend::{AttentionShape, RopeTable};
+use crate::backend::{Activation, AttentionShape, RopeTable};
 
 /// `x · w`.
 pub fn dot(x: &[f32], w: &[f32]) -> f64 {
@@ -18,10 +18,39 @@ pub fn silu(x: f64) -> f64 {
     x / (1.0 + (-x).exp())
 }
 
-/// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
+/// `x / 2 * (1 + erf(x / sqrt(2)))`.
 pub fn gelu(x: f64) -> f64 {
+    x / 2.0 * (1.0 + erf(x / std::f64::consts::SQRT_2))
+}
+
+/// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
+pub fn gelu_tanh(x: f64) -> f64 {
     let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
     x / 2.0 * (1.0 + inner.tanh())
+}
+
+/// `activation(x)`.
+pub fn activate(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Silu => silu(x),
+        Activation::Gelu => gelu(x),
+        Activation::GeluTanh => gelu_tanh(x),
+    }
+}
+
+/// The error function: `2 / sqrt(pi) * e^(-x^2) * Σ 2^n * x^(2n + 1) / (1 * 3 * .. * (2n + 1))`,
+/// whose terms have one sign.
+fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum, mut n) = (x, x, 1.0);
+    while term.abs() > sum.abs() * f64::EPSILON / 4.0 {
+        term *= 2.0 * x * x / (2.0 * n + 1.0);
+        sum += term;
+        n += 1.0;
+    }
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
 }
 
 /// `x / sqrt(mean(x^2) + eps) * weight`.
@@ -55,22 +84,24 @@ pub fn rotate(head: &[f32], position: usize, rope: &RopeTable) -> Vec<f64> {
     out
 }
 
-/// The attention output of the last of a sequence's `qkv` rows, which are not rotated yet.
+/// The attention output of the last of a sequence's `qkv` rows, which are not rotated yet; earlier
+/// rows than its window are not looked at.
 pub fn attention(qkv: &[Vec<f32>], shape: AttentionShape, rope: &RopeTable) -> Vec<f64> {
     let (last, dim) = (qkv.len() - 1, shape.head_dim);
+    let visible = shape.first_visible(last)..=last;
     let mut out = Vec::new();
     for head in 0..shape.num_heads {
         let kv_head = head / (shape.num_heads / shape.num_kv_heads);
         let key_start = shape.q_width() + kv_head * dim;
         let value_start = key_start + shape.kv_width();
         let query = rotate(&qkv[last][head * dim..][..dim], last, rope);
-        let scores = qkv.iter().enumerate().map(|(position, row)| {
-            let key = rotate(&row[key_start..][..dim], position, rope);
+        let scores = visible.clone().map(|position| {
+            let key = rotate(&qkv[position][key_start..][..dim], position, rope);
             query.iter().zip(key).map(|(q, k)| q * k).sum::<f64>() / (dim as f64).sqrt()
         });
         let weights = softmax(&scores.collect::<Vec<_>>());
         for d in 0..dim {
-            let values = qkv.iter().map(|row| f64::from(row[value_start + d]));
+            let values = qkv[visible.clone()].iter().map(|row| f64::from(row[value_start + d]));
             out.push(values.zip(&weights).map(|(value, weight)| value * weight).sum());
         }
     }

@@ -61,8 +61,18 @@ pub enum ModelError {
         /// What it may say.
         supported: String,
     },
+    /// The model has learned fewer positions than are asked for.
+    #[error("{name} knows {known} positions, not {context_len}: take --max-context {known}")]
+    Context {
+        /// The model.
+        name: String,
+        /// Positions that it has learned.
+        known: usize,
+        /// Positions that are asked for.
+        context_len: usize,
+    },
     /// No shape has that name.
-    #[error("there is no shape {name:?}: take {known}, or the path of a Llama's config.json")]
+    #[error("there is no shape {name:?}: take {known}, or the path of a config.json")]
     UnknownShape {
         /// What was named.
         name: String,

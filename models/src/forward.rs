@@ -1,23 +1,11 @@
 //! The forward pass, written once over the backend's operations.
 
 use jump_kernels::{
-    Backend, BlockId, Choice, DeviceError, Given, Layout, MatrixView, Part, PassInput, RopeTable,
-    Target, Wanted,
+    Backend, BlockId, Choice, DeviceError, Given, Layout, Part, PassInput, Target, Wanted,
 };
 
-use crate::{Checkpoint, ModelConfig, ModelError};
-
-const EMBEDDING: &str = "model.embed_tokens.weight";
-const HEAD: &str = "lm_head.weight";
-
-struct Layer<B: Backend> {
-    attention_norm: B::Vector,
-    qkv: B::Matrix,
-    attention_out: B::Matrix,
-    ffn_norm: B::Vector,
-    gate_up: B::Matrix,
-    down: B::Matrix,
-}
+use crate::loading::{Layer, Loader, rope_table};
+use crate::{Checkpoint, ModelConfig, ModelError, Positions};
 
 /// Activations of one pass, sized once.
 struct Scratch<B: Backend> {
@@ -28,7 +16,7 @@ struct Scratch<B: Backend> {
     read_qkv: B::Rows,
     normed: B::Inputs,
     attended: B::Inputs,
-    gated: B::Inputs,
+    activated: B::Inputs,
 }
 
 /// A model whose weights are on a device.
@@ -36,8 +24,10 @@ pub struct Model<B: Backend> {
     backend: B,
     config: ModelConfig,
     embedding: B::Table,
+    /// The rows of learned positions.
+    places: Option<B::Table>,
     head: B::Head,
-    final_norm: B::Vector,
+    final_norm: B::Norm,
     layers: Vec<Layer<B>>,
     rope: B::Rope,
     scratch: Scratch<B>,
@@ -50,8 +40,8 @@ impl<B: Backend> Model<B> {
     ///
     /// # Errors
     ///
-    /// A tensor that is missing, of another shape, or too many; a device that fails or is too
-    /// small.
+    /// A tensor that is missing, of another shape, or too many; more positions than the model has
+    /// learned; a device that fails, is too small, or can't do what the model needs.
     pub fn new(
         mut backend: B,
         checkpoint: &Checkpoint,
@@ -59,20 +49,22 @@ impl<B: Backend> Model<B> {
         context_len: usize,
     ) -> Result<Self, ModelError> {
         let config = checkpoint.config.clone();
-        let weights = &checkpoint.weights;
-        let (vocab, hidden) = (config.vocab_len, config.hidden_width);
+        if config.positions == Positions::Learned && context_len > config.context_len {
+            let name = checkpoint.name.clone();
+            return Err(ModelError::Context { name, known: config.context_len, context_len });
+        }
         backend.reserve(&config.pass_limits(max_rows, context_len))?;
-        // A tensor that was converted or made is as large as what it becomes: none is kept.
-        let embedding =
-            backend.table(weights.tensor(EMBEDDING, &[vocab, hidden])?.matrix(vocab, hidden))?;
-        let head = head(&backend, checkpoint, &embedding)?;
-        let layers = (0..config.num_layers).map(|idx| layer(&backend, checkpoint, idx));
+        let loader = Loader::new(&backend, checkpoint);
+        let embedding = loader.embedding()?;
+        let places = loader.places()?;
+        let head = loader.head(&embedding)?;
+        let layers = (0..config.num_layers).map(|idx| loader.layer(idx));
         let layers = layers.collect::<Result<_, _>>()?;
-        let final_norm = weights.tensor("model.norm.weight", &[hidden])?;
-        let final_norm = backend.vector(final_norm.values())?;
-        weights.check_all_read()?;
+        let final_norm = loader.norm(&config.final_norm_tensors())?;
+        checkpoint.weights.check_all_read()?;
         Ok(Self {
             embedding,
+            places,
             head,
             final_norm,
             layers,
@@ -118,10 +110,12 @@ impl<B: Backend> Model<B> {
         assert!(num_rows <= self.max_rows, "{num_rows} rows, but scratch for {}", self.max_rows);
         let (read_rows, wanted) = compact(wanted);
         let input = PassInput { layout, copies, read_rows: &read_rows, wanted: &wanted };
-        let Self { backend, config, embedding, head, final_norm, layers, rope, scratch, .. } = self;
+        let Self { backend, config, embedding, places, layers, rope, scratch, .. } = self;
+        let (final_norm, head) = (&self.final_norm, &self.head);
         backend.pass(&input, cache, &mut |pass, cache| {
             let run = Run { backend, config, pass };
-            backend.embed(pass, embedding, &mut scratch.hidden);
+            let (scale, places) = (config.embedding_scale, places.as_ref());
+            backend.embed(pass, embedding, scale, places, &mut scratch.hidden);
             for (layer_idx, layer) in layers.iter().enumerate() {
                 run.write_kv(scratch, layer, rope, cache, layer_idx);
                 if layer_idx + 1 < config.num_layers {
@@ -153,11 +147,11 @@ impl<B: Backend> Run<'_, '_, B> {
         cache: &mut B::Cache,
         layer_idx: usize,
     ) {
-        let Self { backend, config, pass } = self;
+        let Self { backend, pass, .. } = self;
         let Scratch { hidden, qkv, normed, .. } = scratch;
-        backend.rms_norm(pass, Part::All, hidden, &layer.attention_norm, config.norm_eps, normed);
+        backend.normalise(pass, Part::All, hidden, &layer.attention_norm, normed);
         backend.matmul(pass, Part::All, normed, &layer.qkv, qkv);
-        backend.rotate_and_store(pass, qkv, rope, cache, layer_idx);
+        backend.rotate_and_store(pass, qkv, layer.head_norms.as_ref(), rope, cache, layer_idx);
     }
 
     /// The rest of a layer, from its queries on. Where only some rows are read, they are brought
@@ -171,7 +165,7 @@ impl<B: Backend> Run<'_, '_, B> {
         layer_idx: usize,
     ) {
         let Self { backend, config, pass } = self;
-        let Scratch { hidden, qkv, read_hidden, read_qkv, normed, attended, gated } = scratch;
+        let Scratch { hidden, qkv, read_hidden, read_qkv, normed, attended, activated } = scratch;
         let (hidden, qkv) = match part {
             Part::All => (hidden, qkv),
             Part::Read => {
@@ -182,65 +176,20 @@ impl<B: Backend> Run<'_, '_, B> {
         };
         backend.attention(pass, part, qkv, cache, layer_idx, attended);
         backend.matmul_add(pass, part, attended, &layer.attention_out, hidden);
-        backend.rms_norm(pass, part, hidden, &layer.ffn_norm, config.norm_eps, normed);
-        backend.matmul_gated(pass, part, normed, &layer.gate_up, gated);
-        backend.matmul_add(pass, part, gated, &layer.down, hidden);
+        backend.normalise(pass, part, hidden, &layer.ffn_norm, normed);
+        let activation = config.ffn.activation;
+        backend.matmul_activated(pass, part, normed, &layer.up, activation, activated);
+        backend.matmul_add(pass, part, activated, &layer.down, hidden);
     }
 
     /// Normalises the rows that are read and reads what is wanted.
-    fn read_out(&self, scratch: &mut Scratch<B>, part: Part, norm: &B::Vector, head: &B::Head) {
-        let Self { backend, config, pass } = self;
+    fn read_out(&self, scratch: &mut Scratch<B>, part: Part, norm: &B::Norm, head: &B::Head) {
+        let Self { backend, pass, .. } = self;
         let Scratch { hidden, read_hidden, normed, .. } = scratch;
         let hidden = if part == Part::All { hidden } else { read_hidden };
-        backend.rms_norm(pass, part, hidden, norm, config.norm_eps, normed);
+        backend.normalise(pass, part, hidden, norm, normed);
         backend.read_out(pass, normed, head);
     }
-}
-
-/// The head, whose rows may be the embedding's.
-fn head<B: Backend>(
-    backend: &B,
-    checkpoint: &Checkpoint,
-    embedding: &B::Table,
-) -> Result<B::Head, ModelError> {
-    let Checkpoint { config, weights, .. } = checkpoint;
-    let is_tied = config.tied_head.unwrap_or(!weights.contains(HEAD));
-    let (vocab, hidden) = (config.vocab_len, config.hidden_width);
-    let tensor = weights.tensor(if is_tied { EMBEDDING } else { HEAD }, &[vocab, hidden])?;
-    Ok(backend.head(tensor.matrix(vocab, hidden), is_tied.then_some(embedding))?)
-}
-
-fn layer<B: Backend>(
-    backend: &B,
-    checkpoint: &Checkpoint,
-    layer_idx: usize,
-) -> Result<Layer<B>, ModelError> {
-    let config = &checkpoint.config;
-    let (hidden, ffn) = (config.hidden_width, config.ffn_width);
-    let (q, kv) = (config.attention.q_width(), config.attention.kv_width());
-    let name = |part: &str| format!("model.layers.{layer_idx}.{part}.weight");
-    let tensor = |part: &str, shape: &[usize]| checkpoint.weights.tensor(&name(part), shape);
-    let matrix = |part, num_rows, num_cols| tensor(part, &[num_rows, num_cols]);
-    let norm = |part| Ok::<_, ModelError>(backend.vector(tensor(part, &[hidden])?.values())?);
-    let single = |part, num_rows, num_cols| {
-        let tensor = matrix(part, num_rows, num_cols)?;
-        Ok::<_, ModelError>(backend.matrix(&[tensor.matrix(num_rows, num_cols)])?)
-    };
-    let query = matrix("self_attn.q_proj", q, hidden)?;
-    let key = matrix("self_attn.k_proj", kv, hidden)?;
-    let value = matrix("self_attn.v_proj", kv, hidden)?;
-    let qkv: [MatrixView<'_>; 3] =
-        [query.matrix(q, hidden), key.matrix(kv, hidden), value.matrix(kv, hidden)];
-    let gate = matrix("mlp.gate_proj", ffn, hidden)?;
-    let up = matrix("mlp.up_proj", ffn, hidden)?;
-    Ok(Layer {
-        attention_norm: norm("input_layernorm")?,
-        qkv: backend.matrix(&qkv)?,
-        attention_out: single("self_attn.o_proj", hidden, q)?,
-        ffn_norm: norm("post_attention_layernorm")?,
-        gate_up: backend.gated_matrix(gate.matrix(ffn, hidden), up.matrix(ffn, hidden))?,
-        down: single("mlp.down_proj", hidden, ffn)?,
-    })
 }
 
 fn scratch<B: Backend>(
@@ -256,21 +205,8 @@ fn scratch<B: Backend>(
         read_qkv: backend.rows(max_rows, qkv)?,
         normed: backend.inputs(max_rows, hidden)?,
         attended: backend.inputs(max_rows, config.attention.q_width())?,
-        gated: backend.inputs(max_rows, config.ffn_width)?,
+        activated: backend.inputs(max_rows, config.ffn.width)?,
     })
-}
-
-/// Cosines and sines in f64, rounded once. Frequencies are f32 first, as in transformers.
-fn rope_table(config: &ModelConfig, num_positions: usize) -> RopeTable {
-    let half_dim = config.attention.head_dim / 2;
-    let exponent = |pair: usize| 2.0 * pair as f64 / config.attention.head_dim as f64;
-    let frequency = |pair| 1.0 / config.rope_theta.powf(exponent(pair)) / config.rope_factor;
-    let frequencies: Vec<f32> = (0..half_dim).map(|pair| frequency(pair) as f32).collect();
-    let angle = |position: usize, frequency: f32| f64::from(position as f32 * frequency);
-    let angles = (0..num_positions)
-        .flat_map(|position| frequencies.iter().map(move |frequency| angle(position, *frequency)));
-    let (sin, cos) = angles.map(|angle| (angle.sin() as f32, angle.cos() as f32)).unzip();
-    RopeTable { half_dim, cos, sin }
 }
 
 /// The distinct rows that anything is wanted of, ascending, and the same wishes with rows that are

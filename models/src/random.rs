@@ -6,12 +6,15 @@ use jump_kernels::mix_key;
 
 /// The tensor that `seed` and `name` stand for.
 ///
-/// Norms are ones. A matrix is uniform around zero with a variance of one over its inputs, so what
-/// leaves it is about as large as what came in. No value is zero or denormal: arithmetic takes as
-/// long as with trained weights.
+/// Norms are ones, biases zeros. A matrix is uniform around zero with a variance of one over its
+/// inputs, so what leaves it is about as large as what came in. No weight is zero or denormal:
+/// arithmetic takes as long as with trained weights.
 pub(crate) fn tensor(seed: u64, name: &str, shape: &[usize]) -> Vec<bf16> {
     let len = shape.iter().product();
-    let &[_, num_inputs] = shape else { return vec![bf16::ONE; len] };
+    let &[_, num_inputs] = shape else {
+        let is_bias = name.rsplit('.').next() == Some("bias");
+        return vec![if is_bias { bf16::ZERO } else { bf16::ONE }; len];
+    };
     let mut stream = Stream::new(seed, name, num_inputs);
     let mut values = vec![bf16::ZERO; len];
     let (fours, rest) = values.as_chunks_mut();
@@ -58,7 +61,7 @@ mod tests {
     use jump_kernels::{BlockId, Given, Layout, Target, TokenId, Wanted};
 
     use super::tensor;
-    use crate::{Checkpoint, Model, ModelShape};
+    use crate::{Checkpoint, Model, ModelShape, Positions, Rope, RopeScaling};
 
     fn checkpoint(shape: &str, seed: u64) -> Checkpoint {
         Checkpoint::tiny().unwrap().with_random_weights(shape.parse().unwrap(), seed)
@@ -144,7 +147,8 @@ mod tests {
     #[test]
     fn fingerprints_tell_seeds_and_shapes_apart() {
         let mut other: ModelShape = "tiny".parse().unwrap();
-        other.config.rope_theta = 1e5;
+        let scaling = RopeScaling::Linear { factor: 1.0 };
+        other.config.positions = Positions::Rotary(Rope { theta: 1e5, scaling });
         let checkpoints = [
             checkpoint("tiny", 1),
             checkpoint("tiny", 2),

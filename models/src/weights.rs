@@ -14,7 +14,9 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::gguf::GgufTensor;
+use crate::names::HEAD;
 use crate::stored::{RowOrder, Stored};
+use crate::tensors::weight;
 use crate::{Gguf, ModelConfig, ModelError, random};
 
 enum Bytes {
@@ -157,7 +159,7 @@ impl Weights {
         let place =
             |(name, shape)| (name, TensorPlace { shard: 0, stored, shape, rows, start: 0, end: 0 });
         let shards = vec![Shard { file: file.to_owned(), bytes: Bytes::Random(seed) }];
-        let tensors = config.tensors().into_iter().map(place).collect();
+        let tensors = config.tensors().map(place).collect();
         Self { shards, tensors, read: RefCell::default() }
     }
 
@@ -246,20 +248,27 @@ impl Weights {
         Err(ModelError::Weights { file, problem })
     }
 
+    /// Do two tensors, which are there, have the same bytes?
+    pub(crate) fn are_equal(&self, name: &str, other: &str) -> bool {
+        let [one, two] = [name, other].map(|name| self.tensors.get(name));
+        let (Some(one), Some(two)) = (one, two) else { return false };
+        let bytes = |place: &TensorPlace| {
+            &self.shards[place.shard].bytes.as_slice()[place.start..place.end]
+        };
+        let is_alike = (one.stored, one.rows, &one.shape) == (two.stored, two.rows, &two.shape);
+        is_alike && bytes(one) == bytes(two)
+    }
+
     /// Compares with the weights whatever memory is sized by, so that a wrong number in
     /// `config.json` is found before anybody allocates by it.
     pub(crate) fn check_fits(&self, config: &ModelConfig) -> Result<(), ModelError> {
-        let attention = config.attention;
-        let shapes = [
-            ("embed_tokens", config.vocab_len),
-            ("layers.0.self_attn.q_proj", attention.q_width()),
-            ("layers.0.self_attn.k_proj", attention.kv_width()),
-            ("layers.0.mlp.gate_proj", config.ffn_width),
-        ];
-        for (name, width) in shapes {
-            self.place(&format!("model.{name}.weight"), &[width, config.hidden_width])?;
+        let tables = [config.embedding_tensor()].into_iter().chain(config.places_tensor());
+        for (name, shape) in tables.chain(config.layer_tensors(0).all()) {
+            self.place(&name, &shape)?;
         }
-        let layer = |idx: &usize| self.contains(&format!("model.layers.{idx}.mlp.up_proj.weight"));
+        let names = config.names;
+        let last = |idx: usize| weight(&format!("{}.{idx}.{}", names.layers, names.down));
+        let layer = |idx: &usize| self.contains(&last(*idx));
         let num_layers = (0..self.tensors.len()).take_while(layer).count();
         if num_layers == config.num_layers {
             return Ok(());
@@ -281,7 +290,7 @@ impl Weights {
         let read = self.read.borrow();
         // Frequencies that old exports stored beside the weights; they follow from the config.
         // A tied head may be stored beside the embedding, which is taken instead.
-        let known = |name: &str| name.ends_with("rotary_emb.inv_freq") || name == "lm_head.weight";
+        let known = |name: &str| name.ends_with("rotary_emb.inv_freq") || name == HEAD;
         let unread = self.tensors.keys().filter(|name| !read.contains(*name) && !known(name));
         let unread: Vec<&str> = unread.map(String::as_str).collect();
         if unread.is_empty() {

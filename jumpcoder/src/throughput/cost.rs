@@ -30,7 +30,7 @@ impl Cost {
         let weights = [
             config.hidden_width * attention.qkv_width(),
             attention.q_width() * config.hidden_width,
-            3 * config.hidden_width * config.ffn_width,
+            config.ffn.num_matrices() * config.hidden_width * config.ffn.width,
         ];
         let of_layers = config.num_layers as f64 * weights.iter().sum::<usize>() as f64;
         Self {

@@ -29,9 +29,10 @@ fn this_processor_is_right() {
     let expected = [
         "attention",
         "choose",
+        "layer_norm",
         "matmul",
+        "matmul_activated",
         "matmul_add",
-        "matmul_gated",
         "rms_norm",
         "target_logits",
         "target_logprobs",

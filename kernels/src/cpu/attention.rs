@@ -1,7 +1,7 @@
 //! Causal attention over blocks of keys and values.
 //!
-//! For each query, in the order of positions from zero: all scores, their softmax, the weighted sum
-//! of the values. What a query sees is computed from its own positions only, in that one order, so
+//! For each query, in the order of positions from the first that it sees: all scores, their softmax,
+//! the weighted sum of the values. What a query sees is computed from its own positions only, in that one order, so
 //! neither chunks of a prefill nor the batch change a bit.
 //!
 //! Queries that see the same keys and values run together, as [`units`](super::units): each vector
@@ -18,7 +18,7 @@ use super::scratch::ScratchPool;
 use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, SimdLevel};
 use super::softmax::{exponentiate, greatest};
 use super::threads::{self, Shared};
-use super::units::{MAX_QUERIES, Unit, units};
+use super::units::{MAX_QUERIES, Unit, UnitRow, units};
 use crate::backend::AttentionShape;
 use crate::layout::{BLOCK_LEN, BlockId, Layout, Segment};
 
@@ -117,26 +117,32 @@ impl Job<'_> {
             outs[q].fill(0.0);
         }
 
-        let stride = unit.max_visible().div_ceil(BLOCK_LEN);
+        let visible = unit.visible();
+        let (first, stride) = (visible.start / BLOCK_LEN, visible.end.div_ceil(BLOCK_LEN));
         let num_shared = unit.num_shared_blocks.min(stride);
         let table = &rows[0].table(self.layout)[..num_shared];
-        self.score::<V, Q>(&queries, table, 0, unit.kv_head, scores, stride);
+        self.score::<V, Q>(&queries, table, first, unit.kv_head, scores, stride);
         let mut sums = [0.0; Q];
         for (q, scores) in scores.chunks_exact_mut(stride).take(Q).enumerate() {
-            let table = &rows[q].table(self.layout)[..rows[q].num_visible_blocks()];
-            self.score::<V, 1>(&[queries[q]], table, num_shared, unit.kv_head, scores, stride);
-            sums[q] = softmax::<V>(&mut scores[..table.len()], rows[q].num_visible);
+            let blocks = rows[q].visible_blocks();
+            let table = &rows[q].table(self.layout)[..blocks.end];
+            let first = num_shared.max(blocks.start);
+            self.score::<V, 1>(&[queries[q]], table, first, unit.kv_head, scores, stride);
+            sums[q] = softmax::<V>(scores, rows[q].first_visible..rows[q].end_visible);
         }
 
         let mut weights = [&scores[..0]; Q];
         for (q, scores) in scores.chunks_exact(stride).take(Q).enumerate() {
             weights[q] = scores;
         }
-        let least = rows.iter().map(|row| row.num_visible).min().expect("a query");
-        let shared = least.min(num_shared * BLOCK_LEN);
-        self.weigh::<V, Q>(&weights, table, unit.kv_head, 0..shared, &mut outs);
+        let shared = seen_by_all(&rows, num_shared);
         for q in 0..Q {
-            let rest = shared..rows[q].num_visible;
+            let before = rows[q].first_visible..shared.start;
+            self.weigh::<V, 1>(&[weights[q]], table, unit.kv_head, before, &mut [&mut *outs[q]]);
+        }
+        self.weigh::<V, Q>(&weights, table, unit.kv_head, shared.clone(), &mut outs);
+        for q in 0..Q {
+            let rest = shared.end.max(rows[q].first_visible)..rows[q].end_visible;
             let table = rows[q].table(self.layout);
             self.weigh::<V, 1>(&[weights[q]], table, unit.kv_head, rest, &mut [&mut *outs[q]]);
             outs[q].iter_mut().for_each(|out| *out /= sums[q]);
@@ -295,13 +301,26 @@ impl Job<'_> {
     }
 }
 
-/// Turns the scores of the first `visible` positions into weights, all others into zero; the sum of
-/// the weights is given.
+/// The positions in the first `num_shared` blocks that all rows see; empty, but still in these
+/// blocks, if there are none.
 #[inline(always)]
-fn softmax<V: F32x16>(scores: &mut [Lanes], visible: usize) -> f32 {
-    scores.as_flattened_mut()[visible..].fill(f32::NEG_INFINITY);
+fn seen_by_all(rows: &[UnitRow], num_shared: usize) -> Range<usize> {
+    let first = rows.iter().map(|row| row.first_visible).max().expect("a query");
+    let end = rows.iter().map(|row| row.end_visible).min().expect("a query");
+    let end = end.min(num_shared * BLOCK_LEN);
+    first.min(end)..end
+}
+
+/// Turns the scores of the `visible` positions into weights, all others of their blocks into zero;
+/// the sum of the weights is given.
+#[inline(always)]
+fn softmax<V: F32x16>(scores: &mut [Lanes], visible: Range<usize>) -> f32 {
     // Whole blocks of zeros would not change the sum, but cost time.
-    let scores = &mut scores[..visible.div_ceil(NUM_LANES)];
+    let first = visible.start / NUM_LANES;
+    let scores = &mut scores[first..visible.end.div_ceil(NUM_LANES)];
+    let flat = scores.as_flattened_mut();
+    flat[..visible.start - first * NUM_LANES].fill(f32::NEG_INFINITY);
+    flat[visible.end - first * NUM_LANES..].fill(f32::NEG_INFINITY);
     let greatest = greatest::<V>(scores);
     exponentiate::<V>(scores, greatest)
 }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::slice;
 use std::sync::Arc;
 
-use super::{Cache, Cpu, Matrix, Rows, Table, Vector, threads};
-use crate::backend::{AttentionShape, Backend, MatrixView, RopeTable, WeightSlice};
+use super::{Cache, Cpu, Matrix, Norm, Rows, Table, threads};
+use crate::backend::{Activation, AttentionShape, Backend, MatrixView, NormView, RopeTable};
 use crate::layout::Layout;
 use crate::pass::{Given, Part, PassInput, PassLimits};
 use crate::runtime::DeviceError;
@@ -43,7 +43,7 @@ impl Backend for Cpu {
     type Matrix = Matrix;
     type Table = Arc<Table>;
     type Head = Head;
-    type Vector = Vector;
+    type Norm = Norm;
     type Rope = RopeTable;
     type Rows = Rows;
     type Inputs = Rows;
@@ -59,16 +59,21 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn matrix(&self, parts: &[MatrixView<'_>]) -> Result<Matrix, DeviceError> {
-        Ok(Self::matrix(self, parts))
+    fn matrix(
+        &self,
+        parts: &[MatrixView<'_>],
+        bias: Option<&[f32]>,
+    ) -> Result<Matrix, DeviceError> {
+        Ok(Self::matrix(self, parts).with_bias(bias))
     }
 
     fn gated_matrix(
         &self,
         gate: MatrixView<'_>,
         up: MatrixView<'_>,
+        bias: Option<&[f32]>,
     ) -> Result<Matrix, DeviceError> {
-        Ok(Self::gated_matrix(self, gate, up))
+        Ok(Self::gated_matrix(self, gate, up).with_bias(bias))
     }
 
     fn table(&self, view: MatrixView<'_>) -> Result<Arc<Table>, DeviceError> {
@@ -84,8 +89,8 @@ impl Backend for Cpu {
         Ok(Head { matrix: Self::matrix(self, slice::from_ref(&view)), table })
     }
 
-    fn vector(&self, values: WeightSlice<'_>) -> Result<Vector, DeviceError> {
-        Ok(Self::vector(self, values))
+    fn norm(&self, view: NormView<'_>) -> Result<Norm, DeviceError> {
+        Ok(Self::norm(self, view))
     }
 
     fn rope(&self, table: RopeTable) -> Result<RopeTable, DeviceError> {
@@ -132,20 +137,19 @@ impl Backend for Cpu {
         Ok(pass.given.take())
     }
 
-    fn embed(&self, pass: &Pass<'_>, table: &Arc<Table>, out: &mut Rows) {
-        Self::embed(self, table, &pass.input.layout.tokens, out);
-    }
-
-    fn rms_norm(
+    fn embed(
         &self,
         pass: &Pass<'_>,
-        part: Part,
-        x: &Rows,
-        weight: &Vector,
-        eps: f32,
+        table: &Arc<Table>,
+        scale: f32,
+        places: Option<&Arc<Table>>,
         out: &mut Rows,
     ) {
-        Self::rms_norm(self, x, pass.num_rows(part), weight, eps, out);
+        Self::embed(self, table, scale, places.map(|places| &**places), pass.input.layout, out);
+    }
+
+    fn normalise(&self, pass: &Pass<'_>, part: Part, x: &Rows, norm: &Norm, out: &mut Rows) {
+        Self::normalise(self, x, pass.num_rows(part), norm, out);
     }
 
     fn gather(&self, pass: &Pass<'_>, x: &Rows, out: &mut Rows) {
@@ -160,19 +164,29 @@ impl Backend for Cpu {
         Self::matmul_add(self, x, pass.num_rows(part), w, out);
     }
 
-    fn matmul_gated(&self, pass: &Pass<'_>, part: Part, x: &Rows, w: &Matrix, out: &mut Rows) {
-        Self::matmul_gated(self, x, pass.num_rows(part), w, out);
+    fn matmul_activated(
+        &self,
+        pass: &Pass<'_>,
+        part: Part,
+        x: &Rows,
+        w: &Matrix,
+        activation: Activation,
+        out: &mut Rows,
+    ) {
+        Self::matmul_activated(self, x, pass.num_rows(part), w, activation, out);
     }
 
     fn rotate_and_store(
         &self,
         pass: &Pass<'_>,
         qkv: &mut Rows,
+        head_norms: Option<&[Norm; 2]>,
         rope: &RopeTable,
         cache: &mut Vec<Cache>,
         layer_idx: usize,
     ) {
-        Self::rotate_and_store(self, qkv, pass.input.layout, rope, &mut cache[layer_idx]);
+        let (layout, cache) = (pass.input.layout, &mut cache[layer_idx]);
+        Self::rotate_and_store(self, qkv, head_norms, layout, rope, cache);
     }
 
     fn attention(

@@ -2,7 +2,8 @@
 //!
 //! Here on vectors; [`tile_matmul`](super::tile_matmul) does the same on the tile unit.
 //!
-//! Each output is one accumulator that takes the inputs in order, each by one fused multiply-add.
+//! Each output is one accumulator that takes the inputs in order, each by one fused multiply-add;
+//! then the bias is added, then the rest is done.
 //! So neither the other rows nor the tile that it is computed in can change its bits, and a single
 //! dot product (see [`targets`](super::targets)) can repeat them.
 //!
@@ -16,18 +17,19 @@
 use std::ops::Range;
 
 use super::matrix::{Line, Matrix, Panels, TILE_LINES};
-use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, silu};
+use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, activate};
 use super::threads::{self, Shared};
+use crate::backend::Activation;
 
-/// What becomes of the dot products.
+/// What becomes of the dot products with their bias, the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epilogue {
-    /// `out = dot`.
+    /// `out = sum`.
     Store,
-    /// `out += dot`.
+    /// `out += sum`.
     Add,
-    /// `out = silu(gate) * up`, for a gated matrix.
-    Gate,
+    /// `out = activation(sum)`, for a gated matrix `activation(gate) * up`.
+    Activate(Activation),
 }
 
 /// A matmul: `out = x · wᵀ`.
@@ -52,7 +54,8 @@ impl<'a> Job<'a> {
         out: &'a mut [f32],
         stride: usize,
     ) -> Self {
-        assert_eq!(w.is_gated, epilogue == Epilogue::Gate, "the matrix is of another layer");
+        let activates = matches!(epilogue, Epilogue::Activate(_));
+        assert!(activates || !w.is_gated, "the matrix is of another layer");
         assert!(stride >= w.num_outputs, "an output row holds all outputs");
         let num_rows = x.len() / w.num_inputs;
         assert_eq!(x.len(), num_rows * w.num_inputs, "whole rows");
@@ -91,24 +94,32 @@ impl<'a> Job<'a> {
         // SAFETY: `split` gives each panel to one part, and a part finishes one row at a time.
         let out = unsafe { self.out.slice_mut(start..start + len) };
         if len == width {
-            return self.finish_whole::<V>(dots, out.as_chunks_mut().0);
+            return self.finish_whole::<V>(panel_idx, dots, out.as_chunks_mut().0);
         }
         let mut whole = [[0.0; NUM_LANES]; 2];
         whole.as_flattened_mut()[..len].copy_from_slice(out);
-        self.finish_whole::<V>(dots, &mut whole[..width / NUM_LANES]);
+        self.finish_whole::<V>(panel_idx, dots, &mut whole[..width / NUM_LANES]);
         out.copy_from_slice(&whole.as_flattened()[..len]);
     }
 
     /// The same, if no output is padding.
     #[inline(always)]
-    fn finish_whole<V: F32x16>(&self, dots: &[Lanes; 2], out: &mut [Lanes]) {
-        if self.epilogue == Epilogue::Gate {
-            let [gate, up] = [V::load(&dots[0]), V::load(&dots[1])];
-            return silu(gate).mul(up).store(&mut out[0]);
+    fn finish_whole<V: F32x16>(&self, panel_idx: usize, dots: &[Lanes; 2], out: &mut [Lanes]) {
+        let mut sums = [V::load(&dots[0]), V::load(&dots[1])];
+        if let Some(bias) = &self.w.bias {
+            let bias = &bias[panel_idx];
+            sums = [sums[0].add(V::load(&bias[0])), sums[1].add(V::load(&bias[1]))];
         }
-        for (dots, out) in dots.iter().zip(out) {
-            let dots = V::load(dots);
-            let sum = if self.epilogue == Epilogue::Add { dots.add(V::load(out)) } else { dots };
+        if let Epilogue::Activate(activation) = self.epilogue {
+            let first = activate(activation, sums[0]);
+            if self.w.is_gated {
+                return first.mul(sums[1]).store(&mut out[0]);
+            }
+            sums = [first, activate(activation, sums[1])];
+        }
+        for (sum, out) in sums.into_iter().zip(out) {
+            let adds = self.epilogue == Epilogue::Add;
+            let sum = if adds { sum.add(V::load(out)) } else { sum };
             sum.store(out);
         }
     }

@@ -86,6 +86,8 @@ pub struct Matrix {
     pub num_outputs: usize,
     /// Whether each output is made of a gate and an up.
     pub is_gated: bool,
+    /// Added to the dot products, in the places of each panel; padded with zeros.
+    pub bias: Option<Vec<[Lanes; 2]>>,
 }
 
 impl Matrix {
@@ -98,6 +100,24 @@ impl Matrix {
     pub fn gated(gate: MatrixView<'_>, up: MatrixView<'_>) -> Self {
         assert_eq!(gate.num_rows, up.num_rows, "a gate for each up");
         Self::pack(&[gate, up], gate.num_rows, true)
+    }
+
+    /// The same with a bias: an element for each row of the parts.
+    #[must_use]
+    pub fn with_bias(mut self, bias: Option<&[f32]>) -> Self {
+        let Some(bias) = bias else { return self };
+        let num_rows = if self.is_gated { 2 * self.num_outputs } else { self.num_outputs };
+        assert_eq!(bias.len(), num_rows, "a bias for each row");
+        let mut panels = vec![[Lanes::default(); 2]; self.num_panels()];
+        for (panel_idx, panel) in panels.iter_mut().enumerate() {
+            for (half, lanes) in panel.iter_mut().enumerate() {
+                for (lane, place) in lanes.iter_mut().enumerate() {
+                    *place = self.source_row(panel_idx, half, lane).map_or(0.0, |row| bias[row]);
+                }
+            }
+        }
+        self.bias = Some(panels);
+        self
     }
 
     /// Outputs of a panel.
@@ -126,7 +146,7 @@ impl Matrix {
             assert_eq!(part.num_cols, num_inputs, "stacked matrices have the same inputs");
         }
         let empty = Panels::Bf16(Vec::new());
-        let mut matrix = Self { panels: empty, num_inputs, num_outputs, is_gated };
+        let mut matrix = Self { panels: empty, num_inputs, num_outputs, is_gated, bias: None };
         matrix.panels = if let Some(rows) = all_bf16(parts) {
             Panels::Bf16(matrix.pack_lines(&rows))
         } else {

@@ -34,6 +34,7 @@ mod units;
 
 pub use cache::Cache;
 pub use matrix::Matrix;
+pub use norm::Norm;
 pub use rows::Rows;
 pub use simd::SimdLevel;
 pub use table::Table;
@@ -44,9 +45,6 @@ use matrix::Panels;
 use scratch::ScratchPool;
 use simd::Simd;
 use tiles::Tiles;
-
-/// A vector of weights.
-pub struct Vector(Vec<f32>);
 
 /// The processor as a backend.
 pub struct Cpu {

@@ -1,13 +1,15 @@
 //! The operations one by one, without a pass: for those who measure or test a single one.
 
 use super::matmul::Epilogue;
-use super::{Cache, Cpu, Matrix, Rows, Table, Vector};
+use super::{Cache, Cpu, Matrix, Norm, Rows, Table};
 use super::{attention, head, norm, rope, table, targets};
-use crate::backend::{AttentionShape, Choice, Chosen, MatrixView, RopeTable, Target, WeightSlice};
-use crate::layout::{Layout, TokenId};
+use crate::backend::{
+    Activation, AttentionShape, Choice, Chosen, MatrixView, NormView, RopeTable, Target,
+};
+use crate::layout::Layout;
 
 impl Cpu {
-    /// See [`Backend::matrix`](crate::Backend::matrix).
+    /// See [`Backend::matrix`](crate::Backend::matrix); [`Matrix::with_bias`] adds a bias.
     pub fn matrix(&self, parts: &[MatrixView<'_>]) -> Matrix {
         Matrix::stacked(parts)
     }
@@ -22,9 +24,9 @@ impl Cpu {
         Table::new(view)
     }
 
-    /// See [`Backend::vector`](crate::Backend::vector).
-    pub fn vector(&self, values: WeightSlice<'_>) -> Vector {
-        Vector(values.to_f32().into_owned())
+    /// See [`Backend::norm`](crate::Backend::norm).
+    pub fn norm(&self, view: NormView<'_>) -> Norm {
+        Norm::new(view)
     }
 
     /// See [`Backend::rows`](crate::Backend::rows).
@@ -37,14 +39,21 @@ impl Cpu {
         Cache::new(num_blocks, shape)
     }
 
-    /// `out[r] = table[tokens[r]]`.
-    pub fn embed(&self, table: &Table, tokens: &[TokenId], out: &mut Rows) {
-        table::embed(table, tokens, out);
+    /// See [`Backend::embed`](crate::Backend::embed).
+    pub fn embed(
+        &self,
+        table: &Table,
+        scale: f32,
+        places: Option<&Table>,
+        layout: &Layout,
+        out: &mut Rows,
+    ) {
+        table::embed(table, scale, places, layout, out);
     }
 
-    /// See [`Backend::rms_norm`](crate::Backend::rms_norm).
-    pub fn rms_norm(&self, x: &Rows, num_rows: usize, weight: &Vector, eps: f32, out: &mut Rows) {
-        norm::rms_norm(self.simd, x, num_rows, &weight.0, eps, out);
+    /// See [`Backend::normalise`](crate::Backend::normalise).
+    pub fn normalise(&self, x: &Rows, num_rows: usize, norm: &Norm, out: &mut Rows) {
+        norm::normalise(self.simd, x, num_rows, norm, out);
     }
 
     /// `out[i] = x[row_idx[i]]`.
@@ -52,30 +61,39 @@ impl Cpu {
         table::gather(x, row_idx, out);
     }
 
-    /// `out = x · wᵀ` for the first `num_rows` rows.
+    /// `out = x · wᵀ + bias` for the first `num_rows` rows.
     pub fn matmul(&self, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
         self.matmul_with(x, num_rows, w, Epilogue::Store, out);
     }
 
-    /// `out += x · wᵀ` for the first `num_rows` rows.
+    /// `out += x · wᵀ + bias` for the first `num_rows` rows.
     pub fn matmul_add(&self, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
         self.matmul_with(x, num_rows, w, Epilogue::Add, out);
     }
 
-    /// `out = silu(x · gateᵀ) * (x · upᵀ)` for the first `num_rows` rows.
-    pub fn matmul_gated(&self, x: &Rows, num_rows: usize, w: &Matrix, out: &mut Rows) {
-        self.matmul_with(x, num_rows, w, Epilogue::Gate, out);
+    /// See [`Backend::matmul_activated`](crate::Backend::matmul_activated); for the first
+    /// `num_rows` rows.
+    pub fn matmul_activated(
+        &self,
+        x: &Rows,
+        num_rows: usize,
+        w: &Matrix,
+        activation: Activation,
+        out: &mut Rows,
+    ) {
+        self.matmul_with(x, num_rows, w, Epilogue::Activate(activation), out);
     }
 
     /// See [`Backend::rotate_and_store`](crate::Backend::rotate_and_store).
     pub fn rotate_and_store(
         &self,
         qkv: &mut Rows,
+        head_norms: Option<&[Norm; 2]>,
         layout: &Layout,
         rope: &RopeTable,
         cache: &mut Cache,
     ) {
-        rope::rotate_and_store(qkv, layout, rope, cache);
+        rope::rotate_and_store(self.simd, qkv, head_norms, layout, rope, cache);
     }
 
     /// See [`Backend::attention`](crate::Backend::attention).

@@ -1,19 +1,32 @@
 //! The rotary embedding, and the way of keys and values into the cache.
 
 use super::cache::Cache;
+use super::norm::{Norm, normalise_heads};
 use super::rows::Rows;
+use super::simd::Simd;
 use super::threads;
 use crate::backend::{AttentionShape, RopeTable};
 use crate::layout::Layout;
 
-/// Rotates queries and keys in place, then stores keys and values.
-pub fn rotate_and_store(qkv: &mut Rows, layout: &Layout, rope: &RopeTable, cache: &mut Cache) {
+/// Normalises the heads of queries and keys, if there are norms for them, and rotates them in
+/// place; then stores keys and values.
+pub fn rotate_and_store(
+    simd: Simd,
+    qkv: &mut Rows,
+    head_norms: Option<&[Norm; 2]>,
+    layout: &Layout,
+    rope: &RopeTable,
+    cache: &mut Cache,
+) {
     let shape = cache.shape;
     assert_eq!(qkv.width(), shape.qkv_width(), "a row is query, key and value");
     assert!(2 * rope.half_dim <= shape.head_dim, "pairs lie within a head");
     let (num_rows, width) = (layout.num_rows(), qkv.width());
     let num_parts = threads::num_parts(num_rows, num_rows * width);
     threads::split_rows(qkv.first_mut(num_rows), width, num_parts, &|first, rows| {
+        if let Some(norms) = head_norms {
+            normalise_heads(simd, rows, shape, norms);
+        }
         rotate(first, rows, layout, shape, rope);
     });
     // By one thread: rows of one block share cache lines, and the stores are few beside the

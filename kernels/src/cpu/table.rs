@@ -1,11 +1,11 @@
-//! Weights that are read row by row, and vectors of weights.
+//! Weights that are read row by row.
 
 use half::bf16;
 
 use super::rows::Rows;
 use super::threads;
 use crate::backend::{MatrixView, WeightSlice};
-use crate::layout::TokenId;
+use crate::layout::{Layout, TokenId};
 
 /// The rows of a matrix as the checkpoint has them.
 pub struct Table {
@@ -42,6 +42,20 @@ impl Table {
         assert!(row < self.num_rows, "token {row} of {}", self.num_rows);
         row * self.width
     }
+
+    /// Calls `each` with every element of `out` and of the row of `token`.
+    fn visit(&self, token: TokenId, out: &mut [f32], each: impl Fn(&mut f32, f32)) {
+        let row = self.start(token)..self.start(token) + self.width;
+        assert_eq!(out.len(), self.width, "rows of the same width");
+        match &self.values {
+            TableValues::F32(values) => {
+                out.iter_mut().zip(&values[row]).for_each(|(to, value)| each(to, *value));
+            }
+            TableValues::Bf16(values) => {
+                out.iter_mut().zip(&values[row]).for_each(|(to, value)| each(to, widen(*value)));
+            }
+        }
+    }
 }
 
 /// The f32 of a bfloat16: the same bits that the matmul's shift and mask make.
@@ -49,20 +63,19 @@ pub fn widen(value: bf16) -> f32 {
     f32::from_bits(u32::from(value.to_bits()) << 16)
 }
 
-/// `out[r] = table[tokens[r]]`.
-pub fn embed(table: &Table, tokens: &[TokenId], out: &mut Rows) {
-    assert_eq!(out.width(), table.width, "a row of the table fills a row");
-    let width = table.width;
+/// `out[r] = table[tokens[r]] * scale`, and `+ places[position of r]` if there is such a table.
+pub fn embed(table: &Table, scale: f32, places: Option<&Table>, layout: &Layout, out: &mut Rows) {
+    let (tokens, width) = (&layout.tokens, table.width);
+    assert_eq!(out.width(), width, "a row of the table fills a row");
     let num_parts = threads::num_parts(tokens.len(), tokens.len() * width);
     threads::split_rows(out.first_mut(tokens.len()), width, num_parts, &|first, rows| {
         for (token, row) in tokens[first..].iter().zip(rows.chunks_exact_mut(width)) {
-            let start = table.start(*token);
-            match &table.values {
-                TableValues::F32(values) => row.copy_from_slice(&values[start..start + width]),
-                TableValues::Bf16(values) => {
-                    let values = &values[start..start + width];
-                    row.iter_mut().zip(values).for_each(|(to, from)| *to = widen(*from));
-                }
+            table.visit(*token, row, |to, value| *to = value * scale);
+        }
+        if let Some(places) = places {
+            let positions = layout.positions().skip(first);
+            for (position, row) in positions.zip(rows.chunks_exact_mut(width)) {
+                places.visit(TokenId(position as u32), row, |to, value| *to += value);
             }
         }
     });

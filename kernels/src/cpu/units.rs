@@ -20,8 +20,10 @@ const RUN_LEN: usize = 8;
 pub struct UnitRow {
     /// The row of the pass.
     pub row: usize,
-    /// Positions that it sees.
-    pub num_visible: usize,
+    /// The first position that it sees.
+    pub first_visible: usize,
+    /// The end of those that it sees.
+    pub end_visible: usize,
     /// Where its segment's block table begins in the layout's.
     first_block: usize,
     /// Blocks of that table: those that it sees, and maybe more.
@@ -52,14 +54,16 @@ impl Unit {
         self.num_rows * self.heads.len()
     }
 
-    /// Positions that a row sees at most.
-    pub fn max_visible(&self) -> usize {
-        self.rows().iter().map(|row| row.num_visible).max().expect("a unit has a row")
+    /// From the first position that a row sees to the end of those that one sees.
+    pub fn visible(&self) -> Range<usize> {
+        let first = self.rows().iter().map(|row| row.first_visible).min();
+        let end = self.rows().iter().map(|row| row.end_visible).max();
+        first.expect("a unit has a row")..end.expect("a unit has a row")
     }
 
     /// What the unit's time is proportional to, about.
     pub fn cost(&self) -> usize {
-        self.num_queries() * self.max_visible()
+        self.num_queries() * self.visible().len()
     }
 }
 
@@ -70,8 +74,8 @@ impl UnitRow {
     }
 
     /// The blocks that it sees.
-    pub fn num_visible_blocks(&self) -> usize {
-        self.num_visible.div_ceil(BLOCK_LEN)
+    pub fn visible_blocks(&self) -> Range<usize> {
+        self.first_visible / BLOCK_LEN..self.end_visible.div_ceil(BLOCK_LEN)
     }
 }
 
@@ -89,7 +93,7 @@ pub fn units(
         let end = (kv_head + 1) * group;
         (kv_head * group..end).step_by(unit_heads).flat_map(move |head| {
             let heads = head..(head + unit_heads).min(end);
-            let mut rows = unit_rows(layout).peekable();
+            let mut rows = unit_rows(layout, shape).peekable();
             std::iter::from_fn(move || {
                 let first = rows.next()?;
                 let mut unit = Unit {
@@ -110,11 +114,12 @@ pub fn units(
 }
 
 /// All rows of the pass.
-fn unit_rows(layout: &Layout) -> impl Iterator<Item = UnitRow> {
-    layout.segments.iter().flat_map(|segment| {
-        segment.rows.clone().map(|row| UnitRow {
+fn unit_rows(layout: &Layout, shape: AttentionShape) -> impl Iterator<Item = UnitRow> {
+    layout.segments.iter().flat_map(move |segment| {
+        segment.rows.clone().map(move |row| UnitRow {
             row,
-            num_visible: segment.position(row) + 1,
+            first_visible: shape.first_visible(segment.position(row)),
+            end_visible: segment.position(row) + 1,
             first_block: segment.blocks.start,
             num_blocks: segment.blocks.len(),
         })
@@ -124,7 +129,7 @@ fn unit_rows(layout: &Layout) -> impl Iterator<Item = UnitRow> {
 impl Unit {
     /// Whether `row` shares half of what it sees.
     fn joins(&self, row: &UnitRow, layout: &Layout) -> bool {
-        2 * self.num_shared_with(row, layout) >= row.num_visible_blocks()
+        2 * self.num_shared_with(row, layout) >= row.visible_blocks().end
     }
 
     fn push(&mut self, row: UnitRow, layout: &Layout) {
@@ -155,7 +160,8 @@ mod tests {
     use super::*;
     use crate::layout::TokenId;
 
-    const SHAPE: AttentionShape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 16 };
+    const SHAPE: AttentionShape =
+        AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 16, window: None };
 
     fn push(layout: &mut Layout, num_rows: usize, first_position: usize, blocks: &[u32]) {
         let blocks: Vec<BlockId> = blocks.iter().map(|id| BlockId(*id)).collect();
@@ -190,6 +196,6 @@ mod tests {
         let units: Vec<Unit> = units(&layout, SHAPE, 8).filter(|unit| unit.kv_head == 0).collect();
         let found = units.iter().map(|unit| (unit.rows().len(), unit.num_shared_blocks));
         assert_eq!(found.collect::<Vec<_>>(), [(3, 2), (1, 4)]);
-        assert_eq!(units[0].max_visible(), 61);
+        assert_eq!(units[0].visible(), 0..61);
     }
 }

@@ -12,12 +12,14 @@ use super::attention_plan::{Grouping, PlanShape};
 use super::cache::Cache;
 use super::gemm::Epilogue;
 use super::graphs::{Graphs, Plan};
-use super::memory::{Inputs, Matrix, Rope, Rows, Table, Vector};
+use super::memory::{Inputs, Matrix, Norm, Rope, Rows, Table};
 use super::operations::Operations;
 use super::pass::{HeadSource, Pass, StagedAsked, Stager};
 use super::read_out::{self, Asked, Chunk};
 use super::workspace::Workspace;
-use crate::backend::{AttentionShape, Backend, MatrixView, RopeTable, WeightSlice};
+use crate::backend::{
+    Activation, AttentionShape, Backend, FfnShape, MatrixView, NormView, RopeTable,
+};
 use crate::pass::{Given, Part, PassInput, PassLimits};
 use crate::runtime::{DeviceError, KernelFile, SharedRuntime};
 
@@ -105,7 +107,7 @@ impl Backend for Cuda {
     type Matrix = Matrix;
     type Table = Table;
     type Head = Table;
-    type Vector = Vector;
+    type Norm = Norm;
     type Rope = Rope;
     type Rows = Rows;
     type Inputs = Inputs;
@@ -124,7 +126,7 @@ impl Backend for Cuda {
         let plan_shape = PlanShape {
             num_heads: limits.attention.num_heads as u32,
             num_kv_heads: limits.attention.num_kv_heads as u32,
-            window: None,
+            window: limits.attention.window.map(|window| window.get() as u32),
             num_processors: info.num_processors,
             takes_spans: takes_spans(limits.attention.head_dim as u32, info.max_shared_bytes),
             grouping: self.grouping,
@@ -139,16 +141,21 @@ impl Backend for Cuda {
         Ok(())
     }
 
-    fn matrix(&self, parts: &[MatrixView<'_>]) -> Result<Matrix, DeviceError> {
-        Matrix::stacked(self.runtime(), parts)
+    fn matrix(
+        &self,
+        parts: &[MatrixView<'_>],
+        bias: Option<&[f32]>,
+    ) -> Result<Matrix, DeviceError> {
+        Matrix::stacked(self.runtime(), parts)?.with_bias(self.runtime(), bias)
     }
 
     fn gated_matrix(
         &self,
         gate: MatrixView<'_>,
         up: MatrixView<'_>,
+        bias: Option<&[f32]>,
     ) -> Result<Matrix, DeviceError> {
-        Matrix::gated(self.runtime(), gate, up)
+        Matrix::gated(self.runtime(), gate, up)?.with_bias(self.runtime(), bias)
     }
 
     fn table(&self, view: MatrixView<'_>) -> Result<Table, DeviceError> {
@@ -159,8 +166,8 @@ impl Backend for Cuda {
         embedding.map_or_else(|| self.table(view), |embedding| Ok(embedding.clone()))
     }
 
-    fn vector(&self, values: WeightSlice<'_>) -> Result<Vector, DeviceError> {
-        Vector::new(self.runtime(), values)
+    fn norm(&self, view: NormView<'_>) -> Result<Norm, DeviceError> {
+        Norm::new(self.runtime(), view)
     }
 
     fn rope(&self, table: RopeTable) -> Result<Rope, DeviceError> {
@@ -211,20 +218,19 @@ impl Backend for Cuda {
         Ok(given)
     }
 
-    fn embed(&self, pass: &Pass, table: &Table, out: &mut Rows) {
-        self.ops.embed(pass, table, out);
-    }
-
-    fn rms_norm(
+    fn embed(
         &self,
         pass: &Pass,
-        part: Part,
-        x: &Rows,
-        weight: &Vector,
-        eps: f32,
-        out: &mut Inputs,
+        table: &Table,
+        scale: f32,
+        places: Option<&Table>,
+        out: &mut Rows,
     ) {
-        self.ops.rms_norm(pass, part, x, weight, eps, out);
+        self.ops.embed(pass, table, scale, places, out);
+    }
+
+    fn normalise(&self, pass: &Pass, part: Part, x: &Rows, norm: &Norm, out: &mut Inputs) {
+        self.ops.normalise(pass, part, x, norm, out);
     }
 
     fn gather(&self, pass: &Pass, x: &Rows, out: &mut Rows) {
@@ -239,19 +245,29 @@ impl Backend for Cuda {
         self.ops.matmul(pass, part, x, w, Epilogue::AddF32, out);
     }
 
-    fn matmul_gated(&self, pass: &Pass, part: Part, x: &Inputs, w: &Matrix, out: &mut Inputs) {
-        self.ops.matmul(pass, part, x, w, Epilogue::SiluGateBf16, out);
+    fn matmul_activated(
+        &self,
+        pass: &Pass,
+        part: Part,
+        x: &Inputs,
+        w: &Matrix,
+        activation: Activation,
+        out: &mut Inputs,
+    ) {
+        let epilogue = Epilogue::of(activation, w.is_gated()).expect("checked with the limits");
+        self.ops.matmul(pass, part, x, w, epilogue, out);
     }
 
     fn rotate_and_store(
         &self,
         pass: &Pass,
         qkv: &mut Rows,
+        head_norms: Option<&[Norm; 2]>,
         rope: &Rope,
         cache: &mut Cache,
         layer_idx: usize,
     ) {
-        self.ops.rotate_and_store(pass, qkv, rope, cache, layer_idx);
+        self.ops.rotate_and_store(pass, qkv, head_norms, rope, cache, layer_idx);
     }
 
     fn attention(
@@ -300,8 +316,15 @@ fn check(limits: &PassLimits) -> Result<(), DeviceError> {
         let what = format!("{} heads for {} of keys", shape.num_heads, shape.num_kv_heads);
         return unsupported(what, "up to 64 for each of keys");
     }
-    if !limits.hidden_width.is_multiple_of(16) {
-        return unsupported(format!("rows of {} elements", limits.hidden_width), "multiples of 16");
+    for width in [limits.hidden_width, limits.ffn.width] {
+        if !width.is_multiple_of(16) {
+            return unsupported(format!("rows of {width} elements"), "multiples of 16");
+        }
+    }
+    let FfnShape { activation, is_gated, .. } = limits.ffn;
+    if Epilogue::of(activation, is_gated).is_none() {
+        let what = format!("{activation:?} {} a gate", if is_gated { "as" } else { "without" });
+        return unsupported(what, "SiLU as a gate, GELU without, its tanh form both ways");
     }
     Ok(())
 }

@@ -12,6 +12,10 @@ pub struct EmbedParams {
     pub table: DevicePtr,
     /// `[num_rows]` u32
     pub tokens: DevicePtr,
+    /// `[positions][width]` bf16, or null
+    pub places: DevicePtr,
+    /// `[num_rows]` u32
+    pub positions: DevicePtr,
     /// `[num_rows][width]` f32
     pub out: DevicePtr,
     /// A multiple of 8.
@@ -35,7 +39,7 @@ impl EmbedParams {
     /// # Safety
     ///
     /// The pointers point to as much memory of the runtime's device as their docs say, and every
-    /// token has a row in the table.
+    /// token and position has a row in its table.
     pub unsafe fn launch(&self, runtime: &dyn Runtime, num_rows: u32) -> Result<(), DeviceError> {
         assert!(self.width.is_multiple_of(8), "rows of {} elements", self.width);
         let kernel = runtime.kernel(&KernelFile::plain("embed.cu"), "embed")?;

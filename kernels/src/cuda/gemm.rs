@@ -6,6 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::Determinism;
+use crate::backend::Activation;
 use crate::runtime::{
     Args, DeviceError, DeviceInfo, DevicePtr, KernelFile, LaunchShape, Runtime, TensorMapShape,
 };
@@ -18,12 +19,32 @@ pub enum Epilogue {
     StoreF32 = 0,
     /// Added to f32.
     AddF32 = 1,
-    /// bf16 of gelu, tanh form.
+    /// bf16 of gelu.
     GeluBf16 = 2,
+    /// bf16 of gelu, tanh form.
+    GeluTanhBf16 = 3,
     /// bf16 of silu(gate) * up.
-    SiluGateBf16 = 3,
-    /// bf16 of gelu(gate) * up.
-    GeluGateBf16 = 4,
+    SiluGateBf16 = 4,
+    /// bf16 of gelu(gate) * up, tanh form.
+    GeluTanhGateBf16 = 5,
+}
+
+impl Epilogue {
+    /// The one of an activation; `None` if no model that is known here needs it.
+    pub fn of(activation: Activation, is_gated: bool) -> Option<Self> {
+        match (activation, is_gated) {
+            (Activation::Gelu, false) => Some(Self::GeluBf16),
+            (Activation::GeluTanh, false) => Some(Self::GeluTanhBf16),
+            (Activation::Silu, true) => Some(Self::SiluGateBf16),
+            (Activation::GeluTanh, true) => Some(Self::GeluTanhGateBf16),
+            (Activation::Silu, false) | (Activation::Gelu, true) => None,
+        }
+    }
+
+    /// Whether an element of `out` is made of a gate and an up.
+    pub fn is_gated(self) -> bool {
+        matches!(self, Self::SiluGateBf16 | Self::GeluTanhGateBf16)
+    }
 }
 
 /// The parameters; see `params.h`.

@@ -34,12 +34,14 @@ fn twins() -> impl Iterator<Item = Twin> {
 
 fn row_twins() -> Vec<Twin> {
     vec![
-        twin!(embed::EmbedParams { table, tokens, out, width, scale }),
+        twin!(embed::EmbedParams { table, tokens, places, positions, out, width, scale }),
         twin!(norm::NormParams { x, weight, bias, out, width, eps, weight_offset }),
         twin!(gather::GatherParams { x, row_idx, out, row_bytes }),
         twin!(gemm::GemmParams { x, w, bias, out, num_rows, num_outputs, num_inputs, epilogue }),
         twin!(rope_store::RopeStoreParams {
             qkv,
+            query_norm,
+            key_norm,
             cos,
             sin,
             positions,
@@ -50,7 +52,8 @@ fn row_twins() -> Vec<Twin> {
             num_kv_heads,
             head_dim,
             half_dim,
-            interleaved
+            interleaved,
+            norm_eps
         }),
         twin!(ceiling::CeilingParams { x, y, out, num_steps }),
         twin!(copy_blocks::CopyBlocksParams { cache, from, to, plane_bytes, block_bytes }),

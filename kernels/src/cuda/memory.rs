@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use half::bf16;
 
-use crate::backend::{MatrixView, RopeTable, WeightSlice};
+use crate::backend::{MatrixView, NormKind, NormView, RopeTable, WeightSlice};
 use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime};
 
 /// A gate's and its up's rows lie in turns of so many, so that one thread holds both of an output;
@@ -17,9 +17,12 @@ const GATE_TURN: usize = 8;
 /// Passes are padded by fewer rows than this.
 pub const ROW_PADDING: usize = 8;
 
-/// A weight matrix, bfloat16, row-major as in the checkpoint.
+/// A weight matrix, bfloat16, row-major as in the checkpoint, and its bias.
 pub struct Matrix {
     buffer: Buffer,
+    bias: Option<Vector>,
+    /// Whether it holds gates and ups in turns.
+    is_gated: bool,
     /// Rows.
     pub num_outputs: u32,
     /// Columns.
@@ -53,24 +56,54 @@ impl Matrix {
         assert_eq!(gate.num_rows % GATE_TURN, 0, "{} rows in turns of 8", gate.num_rows);
         let matrix = Self::new(runtime, 2 * gate.num_rows, gate.num_cols)?;
         let turn = GATE_TURN * gate.num_cols;
-        let (gate, up) = (to_bf16(gate.values), to_bf16(up.values));
-        let turns = gate.chunks_exact(turn).zip(up.chunks_exact(turn));
-        let values: Vec<bf16> =
-            turns.flat_map(|(gate, up)| [gate, up]).flatten().copied().collect();
-        matrix.buffer.write(0, &values)?;
-        Ok(matrix)
+        matrix.buffer.write(0, &in_turns(&to_bf16(gate.values), &to_bf16(up.values), turn))?;
+        Ok(Self { is_gated: true, ..matrix })
+    }
+
+    /// The same with a bias: an element for each row of the parts.
+    pub fn with_bias(
+        self,
+        runtime: &SharedRuntime,
+        bias: Option<&[f32]>,
+    ) -> Result<Self, DeviceError> {
+        let Some(bias) = bias else { return Ok(self) };
+        assert_eq!(bias.len(), self.num_outputs as usize, "a bias for each row");
+        let bias = if self.is_gated {
+            let (gate, up) = bias.split_at(bias.len() / 2);
+            Vector::new(runtime, &in_turns(gate, up, GATE_TURN))?
+        } else {
+            Vector::new(runtime, bias)?
+        };
+        Ok(Self { bias: Some(bias), ..self })
     }
 
     fn new(runtime: &SharedRuntime, num_rows: usize, num_cols: usize) -> Result<Self, DeviceError> {
         assert!(num_cols.is_multiple_of(8), "{num_cols} inputs: rows of whole 16-byte words");
         let buffer = Buffer::zeroed(runtime, num_rows * num_cols * size_of::<bf16>())?;
-        Ok(Self { buffer, num_outputs: num_rows as u32, num_inputs: num_cols as u32 })
+        let (num_outputs, num_inputs) = (num_rows as u32, num_cols as u32);
+        Ok(Self { buffer, bias: None, is_gated: false, num_outputs, num_inputs })
     }
 
     /// The first weight.
     pub fn ptr(&self) -> DevicePtr {
         self.buffer.ptr()
     }
+
+    /// The first bias, or null.
+    pub fn bias(&self) -> DevicePtr {
+        self.bias.as_ref().map_or(DevicePtr::NULL, Vector::ptr)
+    }
+
+    /// Whether it holds gates and ups in turns.
+    pub fn is_gated(&self) -> bool {
+        self.is_gated
+    }
+}
+
+/// `gate` and `up`, so many elements of each in turn.
+fn in_turns<T: Copy>(gate: &[T], up: &[T], turn: usize) -> Vec<T> {
+    let turns = gate.chunks_exact(turn).zip(up.chunks_exact(turn));
+    turns.flat_map(|(gate, up)| [gate, up]).flatten().copied().collect()
 }
 
 /// A matrix that several share: the embedding, and the head, which may be the same.
@@ -119,14 +152,38 @@ pub struct Vector {
 
 impl Vector {
     /// A copy of `values`.
-    pub fn new(runtime: &SharedRuntime, values: WeightSlice<'_>) -> Result<Self, DeviceError> {
-        let values = values.to_f32();
-        Ok(Self { buffer: Buffer::of(runtime, &values)?, len: values.len() })
+    pub fn new(runtime: &SharedRuntime, values: &[f32]) -> Result<Self, DeviceError> {
+        Ok(Self { buffer: Buffer::of(runtime, values)?, len: values.len() })
     }
 
     /// The first element.
     pub fn ptr(&self) -> DevicePtr {
         self.buffer.ptr()
+    }
+}
+
+/// A normalisation's weights.
+pub struct Norm {
+    /// `[width]`
+    pub weight: Vector,
+    /// `[width]`, of a layer norm; an RMS norm has none.
+    pub bias: Option<Vector>,
+    /// Keeps the root from zero.
+    pub eps: f32,
+}
+
+impl Norm {
+    /// A copy of `view`.
+    pub fn new(runtime: &SharedRuntime, view: NormView<'_>) -> Result<Self, DeviceError> {
+        let weight = Vector::new(runtime, view.weight)?;
+        let bias = match view.kind {
+            NormKind::Rms => None,
+            NormKind::Layer { bias } => {
+                assert_eq!(bias.len(), weight.len, "a bias for each weight");
+                Some(Vector::new(runtime, bias)?)
+            }
+        };
+        Ok(Self { weight, bias, eps: view.eps })
     }
 }
 

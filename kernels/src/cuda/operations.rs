@@ -9,9 +9,9 @@ use super::gather::GatherParams;
 use super::gemm::{Epilogue, GemmParams};
 use super::head::{self, Chosen, HeadParams};
 use super::head_merge::HeadMergeParams;
-use super::memory::{Inputs, Matrix, Rope, Rows, RowsOf, Table, Vector};
+use super::memory::{Inputs, Matrix, Norm, Rope, Rows, RowsOf, Table, Vector};
 use super::norm::NormParams;
-use super::pass::{HeadSource, Pass, StagedAsked};
+use super::pass::{HeadSource, Pass, StagedAsked, StagedRows};
 use super::rope_store::RopeStoreParams;
 use super::sample::SampleParams;
 use super::staging::Staging;
@@ -80,41 +80,47 @@ impl Operations {
         launch!(pass, params.launch(self.device(), copies.num_copies, cache.num_planes() as u32));
     }
 
-    pub fn embed(&self, pass: &Pass, table: &Table, out: &Rows) {
-        let num_rows = pass.rows(Part::All).num_rows;
+    pub fn embed(
+        &self,
+        pass: &Pass,
+        table: &Table,
+        scale: f32,
+        places: Option<&Table>,
+        out: &Rows,
+    ) {
+        let &StagedRows { num_rows, positions, .. } = pass.rows(Part::All);
         assert_eq!(out.width, table.num_inputs as usize, "a row of the table fills a row");
+        assert!(places.is_none_or(|places| places.num_inputs == table.num_inputs), "one width");
         let params = EmbedParams {
             table: table.ptr(),
             tokens: pass.tokens,
+            places: places.map_or(DevicePtr::NULL, |places| places.ptr()),
+            positions,
             out: out.first(num_rows),
             width: table.num_inputs,
-            scale: 1.0,
+            scale,
         };
         launch!(pass, params.launch(self.device(), num_rows));
     }
 
-    pub fn rms_norm(
-        &self,
-        pass: &Pass,
-        part: Part,
-        x: &Rows,
-        weight: &Vector,
-        eps: f32,
-        out: &Inputs,
-    ) {
+    pub fn normalise(&self, pass: &Pass, part: Part, x: &Rows, norm: &Norm, out: &Inputs) {
         let num_rows = pass.rows(part).num_rows;
-        assert_eq!([x.width, out.width], [weight.len; 2], "a weight for each element");
+        assert_eq!([x.width, out.width], [norm.weight.len; 2], "a weight for each element");
         let params = NormParams {
             x: x.first(num_rows),
-            weight: weight.ptr(),
-            bias: DevicePtr::NULL,
+            weight: norm.weight.ptr(),
+            bias: norm.bias.as_ref().map_or(DevicePtr::NULL, Vector::ptr),
             out: out.first(num_rows),
             width: x.width as u32,
-            eps,
+            eps: norm.eps,
             weight_offset: 0.0,
             padding: 0,
         };
-        launch!(pass, params.launch_rms(self.device(), num_rows));
+        if norm.bias.is_some() {
+            launch!(pass, params.launch_layer(self.device(), num_rows));
+        } else {
+            launch!(pass, params.launch_rms(self.device(), num_rows));
+        }
     }
 
     pub fn gather(&self, pass: &Pass, x: &Rows, out: &Rows) {
@@ -141,13 +147,13 @@ impl Operations {
     ) {
         let num_rows = pass.rows(part).num_rows;
         assert_eq!(x.width, w.num_inputs as usize, "rows of the matrix's inputs");
-        let outputs_per_element = if epilogue == Epilogue::SiluGateBf16 { 2 } else { 1 };
-        let num_outputs = w.num_outputs as usize / outputs_per_element;
+        assert_eq!(w.is_gated(), epilogue.is_gated(), "the matrix is of another layer");
+        let num_outputs = w.num_outputs as usize / if w.is_gated() { 2 } else { 1 };
         assert_eq!(out.width, num_outputs, "rows of the matrix's outputs");
         let params = GemmParams {
             x: x.first(num_rows),
             w: w.ptr(),
-            bias: DevicePtr::NULL,
+            bias: w.bias(),
             out: out.first(num_rows),
             num_rows,
             num_outputs: w.num_outputs,
@@ -161,6 +167,7 @@ impl Operations {
         &self,
         pass: &Pass,
         qkv: &Rows,
+        head_norms: Option<&[Norm; 2]>,
         rope: &Rope,
         cache: &Cache,
         layer_idx: usize,
@@ -168,9 +175,22 @@ impl Operations {
         let rows = pass.rows(Part::All);
         let shape = cache.shape;
         assert_eq!(qkv.width, shape.qkv_width(), "a row is query, key and value");
+        let [query_norm, key_norm] = head_norms.map_or([DevicePtr::NULL; 2], |norms| {
+            norms.each_ref().map(|norm| {
+                assert!(norm.bias.is_none(), "heads have RMS norms");
+                assert_eq!(norm.weight.len, shape.head_dim, "a weight for each element of a head");
+                norm.weight.ptr()
+            })
+        });
+        let norm_eps = head_norms.map_or(0.0, |[query, key]| {
+            assert!(query.eps.to_bits() == key.eps.to_bits(), "queries and keys have one epsilon");
+            query.eps
+        });
         let (keys, values) = cache.layer(layer_idx);
         let params = RopeStoreParams {
             qkv: qkv.first(rows.num_rows),
+            query_norm,
+            key_norm,
             cos: rope.cos.ptr(),
             sin: rope.sin.ptr(),
             positions: rows.positions,
@@ -182,7 +202,7 @@ impl Operations {
             head_dim: shape.head_dim as u32,
             half_dim: rope.half_dim as u32,
             interleaved: 0,
-            padding: 0,
+            norm_eps,
         };
         launch!(pass, params.launch(self.device(), rows.num_rows));
     }
@@ -213,7 +233,7 @@ impl Operations {
             out: out.first(rows.num_rows),
             num_heads: shape.num_heads as u32,
             num_kv_heads: shape.num_kv_heads as u32,
-            window: u32::MAX,
+            window: shape.window.map_or(u32::MAX, |window| window.get() as u32),
             scale: std::f32::consts::LOG2_E / (shape.head_dim as f32).sqrt(),
         };
         let merge = AttentionMergeParams {

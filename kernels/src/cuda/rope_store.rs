@@ -11,6 +11,10 @@ use crate::runtime::{Args, DeviceError, DevicePtr, KernelFile, LaunchShape, Runt
 pub struct RopeStoreParams {
     /// `[num_rows][(num_heads + 2 * num_kv_heads) * head_dim]` f32: queries, keys, values
     pub qkv: DevicePtr,
+    /// `[head_dim]` f32, or null: the queries' norm
+    pub query_norm: DevicePtr,
+    /// `[head_dim]` f32, or null: the keys' norm
+    pub key_norm: DevicePtr,
     /// `[positions][half_dim]` f32
     pub cos: DevicePtr,
     /// `[positions][half_dim]` f32
@@ -33,8 +37,8 @@ pub struct RopeStoreParams {
     pub half_dim: u32,
     /// 0: `(i, i + half_dim)` are a pair, 1: `(2i, 2i + 1)` are.
     pub interleaved: u32,
-    /// Fills the struct up.
-    pub padding: u32,
+    /// Added to the mean square of a head that has a norm.
+    pub norm_eps: f32,
 }
 
 /// Heads of a CTA: a warp each.

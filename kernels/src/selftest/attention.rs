@@ -154,8 +154,9 @@ fn timed_cases(model: &'static str, shape: Shape) -> Vec<Case> {
 /// The same of another model's layer, in fewer sizes.
 pub fn sized(shape: AttentionShape) -> Vec<Case> {
     const CONTEXT_LEN: usize = 512;
-    let AttentionShape { num_heads, num_kv_heads, head_dim } = shape;
-    let shape = Shape::new([num_heads, num_kv_heads, head_dim], None);
+    let AttentionShape { num_heads, num_kv_heads, head_dim, window } = shape;
+    let window = window.map(|window| window.get() as u32);
+    let shape = Shape::new([num_heads, num_kv_heads, head_dim], window);
     let decoding = [1, 8, 64].map(|num| {
         let title = format!("decode: {num} rows at {CONTEXT_LEN}");
         timed(title, shape, Way::USUAL, decoded, [num, CONTEXT_LEN])

@@ -2,12 +2,15 @@
 //! shapes: for `jumpcoder selftest --device cpu`. Its own tests say more; these say it of the
 //! machine on which they run.
 
+use std::num::NonZeroUsize;
+
 use half::bf16;
 
 use super::compare::{greater, relative_error, widen, wrong_unless};
 use super::{Finding, Input};
 use crate::backend::{
-    AttentionShape, Choice, MatrixView, RopeTable, ScoreKind, Target, WeightSlice,
+    Activation, AttentionShape, Choice, MatrixView, NormKind, NormView, RopeTable, ScoreKind,
+    Target, WeightSlice,
 };
 use crate::cpu::{Cpu, Rows};
 use crate::layout::{BLOCK_LEN, BlockId, Layout, TokenId};
@@ -39,9 +42,14 @@ const NORMS: [[usize; 2]; 4] = [[1, 8], [3, 256], [9, 576], [2, 5000]];
 /// Rows, inputs, outputs.
 const PRODUCTS: [[usize; 3]; 6] =
     [[1, 64, 128], [2, 7, 5], [5, 100, 33], [13, 256, 96], [25, 48, 130], [64, 70, 40]];
-/// Heads, key heads, elements of a head, pairs, tokens of the sequence, of its last chunk.
-const ATTENTIONS: [[usize; 6]; 4] =
-    [[4, 2, 64, 32, 35, 3], [8, 1, 32, 16, 70, 70], [6, 2, 48, 8, 17, 1], [1, 1, 128, 0, 5, 2]];
+/// Heads, key heads, elements of a head, pairs, tokens of the sequence, of its last chunk, of the
+/// window.
+const ATTENTIONS: [[usize; 7]; 4] = [
+    [4, 2, 64, 32, 35, 3, 35],
+    [8, 1, 32, 16, 70, 70, 21],
+    [6, 2, 48, 8, 17, 1, 5],
+    [1, 1, 128, 0, 5, 2, 9],
+];
 /// Rows, width, tokens of the vocabulary.
 const HEADS: [[usize; 3]; 3] = [[1, 50, 203], [9, 64, 100], [40, 33, 65]];
 
@@ -50,18 +58,29 @@ pub fn cases() -> Vec<CpuCase> {
     let mut cases = Vec::new();
     for dims in NORMS {
         let shape = format!("{} rows of {}", dims[0], dims[1]);
-        cases.push(case("rms_norm", shape, move |cpu| norm(cpu, dims)));
+        for op in ["rms_norm", "layer_norm"] {
+            cases.push(case(op, shape.clone(), move |cpu| norm(cpu, op, dims)));
+        }
     }
     for dims in PRODUCTS {
-        for op in ["matmul", "matmul_add", "matmul_gated"] {
-            let shape = format!("{} rows, {} inputs, {} outputs", dims[0], dims[1], dims[2]);
-            cases.push(case(op, shape, move |cpu| product(cpu, op, dims)));
+        let shape = format!("{} rows, {} inputs, {} outputs", dims[0], dims[1], dims[2]);
+        for op in ["matmul", "matmul_add"] {
+            cases.push(case(op, shape.clone(), move |cpu| product(cpu, op, dims)));
+        }
+        for activation in [Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
+            for is_gated in [false, true] {
+                let gated = if is_gated { ", gated" } else { "" };
+                let shape = format!("{shape}, {activation:?}{gated}");
+                let run = move |cpu: &Cpu| activated_product(cpu, activation, is_gated, dims);
+                cases.push(case("matmul_activated", shape, run));
+            }
         }
     }
     for dims in ATTENTIONS {
-        let [heads, kv_heads, dim, pairs, len, last] = dims;
+        let [heads, kv_heads, dim, pairs, len, last, window] = dims;
         let shape = format!(
-            "{last} of {len} tokens, {heads} heads of {dim} over {kv_heads}, {pairs} pairs"
+            "{last} of {len} tokens, {heads} heads of {dim} over {kv_heads}, {pairs} pairs, a \
+             window of {window}"
         );
         cases.push(case("attention", shape, move |cpu| attention(cpu, dims)));
     }
@@ -93,60 +112,116 @@ fn rows_of(cpu: &Cpu, width: usize, values: &[f32]) -> Rows {
     rows
 }
 
-fn norm(cpu: &Cpu, [num_rows, width]: [usize; 2]) -> Finding {
+fn norm(cpu: &Cpu, op: &str, [num_rows, width]: [usize; 2]) -> Finding {
     const EPS: f32 = 1e-5;
     let mut input = Input::new("norm");
-    let (x, weight) = (input.floats(num_rows * width), input.floats(width));
+    let (x, weight, bias) =
+        (input.floats(num_rows * width), input.floats(width), input.floats(width));
     let mut out = cpu.rows(num_rows, width);
-    let vector = cpu.vector(WeightSlice::F32(&weight));
-    cpu.rms_norm(&rows_of(cpu, width, &x), num_rows, &vector, EPS, &mut out);
-    let expected = x.chunks(width).flat_map(|x| reference::rms_norm(x, &weight, f64::from(EPS)));
+    let is_rms = op == "rms_norm";
+    let kind = if is_rms { NormKind::Rms } else { NormKind::Layer { bias: &bias } };
+    let norm = cpu.norm(NormView { kind, eps: EPS, weight: &weight });
+    cpu.normalise(&rows_of(cpu, width, &x), num_rows, &norm, &mut out);
+    let expected = x.chunks(width).flat_map(|x| {
+        if is_rms {
+            reference::rms_norm(x, &weight, f64::from(EPS))
+        } else {
+            reference::layer_norm(x, &weight, &bias, f64::from(EPS))
+        }
+    });
     let expected: Vec<f64> = expected.collect();
     finding(relative_error(out.first(num_rows), &expected), CHAINED_ALLOWED)
+}
+
+/// A matrix and its bias.
+struct Weights {
+    values: Vec<bf16>,
+    bias: Vec<f32>,
+    num_inputs: usize,
+}
+
+impl Weights {
+    fn random(input: &mut Input, num_outputs: usize, num_inputs: usize) -> Self {
+        let bias = input.floats(num_outputs);
+        Self { values: input.bf16s(num_outputs * num_inputs), bias, num_inputs }
+    }
+
+    fn view(&self) -> MatrixView<'_> {
+        let values = WeightSlice::Bf16(&self.values);
+        MatrixView { values, num_rows: self.bias.len(), num_cols: self.num_inputs }
+    }
+
+    /// One output for `x`, and the size of what it is added up from.
+    fn sum(&self, x: &[f32], output: usize) -> (f64, f64) {
+        let row = widen(&self.values[output * self.num_inputs..][..self.num_inputs]);
+        let bias = f64::from(self.bias[output]);
+        let size = 1.0 + reference::dot_magnitude(x, &row) + bias.abs();
+        (reference::dot(x, &row) + bias, size)
+    }
 }
 
 fn product(cpu: &Cpu, op: &str, [num_rows, width, num_outputs]: [usize; 3]) -> Finding {
     let mut input = Input::new("product");
     let x = input.floats(num_rows * width);
-    let [gate, up] = [(); 2].map(|()| input.bf16s(num_outputs * width));
-    let view = |values| MatrixView {
-        values: WeightSlice::Bf16(values),
-        num_rows: num_outputs,
-        num_cols: width,
-    };
+    let weights = Weights::random(&mut input, num_outputs, width);
+    let matrix = cpu.matrix(&[weights.view()]).with_bias(Some(&weights.bias));
     let rows = rows_of(cpu, width, &x);
     let mut out = rows_of(cpu, num_outputs, &vec![1.0; num_rows * num_outputs]);
-    match op {
-        "matmul" => cpu.matmul(&rows, num_rows, &cpu.matrix(&[view(&gate)]), &mut out),
-        "matmul_add" => cpu.matmul_add(&rows, num_rows, &cpu.matrix(&[view(&gate)]), &mut out),
-        _ => {
-            let matrix = cpu.gated_matrix(view(&gate), view(&up));
-            cpu.matmul_gated(&rows, num_rows, &matrix, &mut out);
-        }
-    }
-    let (gate, up) = (widen(&gate), widen(&up));
+    let before = if op == "matmul" {
+        cpu.matmul(&rows, num_rows, &matrix, &mut out);
+        0.0
+    } else {
+        cpu.matmul_add(&rows, num_rows, &matrix, &mut out);
+        1.0
+    };
     let mut error = 0.0;
     for (row, x) in x.chunks(width).enumerate() {
-        for (output, (a, b)) in gate.chunks(width).zip(up.chunks(width)).enumerate() {
-            let (dot, size) = (reference::dot(x, a), 1.0 + reference::dot_magnitude(x, a));
-            let (expected, size) = match op {
-                "matmul" => (dot, size),
-                "matmul_add" => (1.0 + dot, size),
-                _ => {
-                    let size = size * (1.0 + reference::dot_magnitude(x, b));
-                    (reference::silu(dot) * reference::dot(x, b), size)
-                }
-            };
-            let found = f64::from(out.row(row)[output]);
-            error = greater(error, (found - expected).abs() / size);
+        for (output, found) in out.row(row).iter().enumerate() {
+            let (sum, size) = weights.sum(x, output);
+            error = greater(error, (f64::from(*found) - before - sum).abs() / size);
+        }
+    }
+    finding(error, F32_ALLOWED)
+}
+
+fn activated_product(
+    cpu: &Cpu,
+    activation: Activation,
+    is_gated: bool,
+    [num_rows, width, num_outputs]: [usize; 3],
+) -> Finding {
+    let mut input = Input::new("product");
+    let x = input.floats(num_rows * width);
+    let [gate, up] = [(); 2].map(|()| Weights::random(&mut input, num_outputs, width));
+    let matrix = if is_gated {
+        let bias = [&*gate.bias, &*up.bias].concat();
+        cpu.gated_matrix(gate.view(), up.view()).with_bias(Some(&bias))
+    } else {
+        cpu.matrix(&[gate.view()]).with_bias(Some(&gate.bias))
+    };
+    let mut out = cpu.rows(num_rows, num_outputs);
+    let rows = rows_of(cpu, width, &x);
+    cpu.matmul_activated(&rows, num_rows, &matrix, activation, &mut out);
+    let mut error = 0.0;
+    for (row, x) in x.chunks(width).enumerate() {
+        for (output, found) in out.row(row).iter().enumerate() {
+            let (sum, size) = gate.sum(x, output);
+            let (up, up_size) = if is_gated { up.sum(x, output) } else { (1.0, 0.0) };
+            let expected = reference::activate(activation, sum) * up;
+            let size = size * (1.0 + up_size);
+            error = greater(error, (f64::from(*found) - expected).abs() / size);
         }
     }
     finding(error, F32_ALLOWED)
 }
 
 /// The last rows of a sequence whose others were run before.
-fn attention(cpu: &Cpu, [heads, kv_heads, head_dim, pairs, len, last]: [usize; 6]) -> Finding {
-    let shape = AttentionShape { num_heads: heads, num_kv_heads: kv_heads, head_dim };
+fn attention(
+    cpu: &Cpu,
+    [num_heads, num_kv_heads, head_dim, pairs, len, last, window]: [usize; 7],
+) -> Finding {
+    let window = NonZeroUsize::new(window);
+    let shape = AttentionShape { num_heads, num_kv_heads, head_dim, window };
     let mut input = Input::new("attention");
     let rows: Vec<Vec<f32>> = (0..len).map(|_| input.floats(shape.qkv_width())).collect();
     let angles = input.floats(len * pairs);
@@ -166,7 +241,7 @@ fn attention(cpu: &Cpu, [heads, kv_heads, head_dim, pairs, len, last]: [usize; 6
         let mut layout = Layout::default();
         layout.push(&vec![TokenId(0); end - first], first, &blocks);
         let mut qkv = rows_of(cpu, shape.qkv_width(), &rows[first..end].concat());
-        cpu.rotate_and_store(&mut qkv, &layout, &rope, &mut cache);
+        cpu.rotate_and_store(&mut qkv, None, &layout, &rope, &mut cache);
         cpu.attention(&qkv, &layout, &cache, &mut out);
     }
     let mut error = 0.0;

@@ -1,39 +1,58 @@
-//! `embed.cu`: bit for bit, since a bfloat16 times the scale is rounded once.
+//! `embed.cu`: bit for bit, since a bfloat16 times the scale, and plus its place's, is rounded once.
+
+use half::bf16;
 
 use super::compare::{widen, wrong_unless};
 use super::{Case, Finding, Input, time};
 use crate::cuda::embed::EmbedParams;
-use crate::runtime::{Buffer, DeviceError, SharedRuntime};
+use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime};
 
 /// Rows, width.
 const SHAPES: [[usize; 2]; 6] = [[1, 8], [3, 256], [8, 576], [9, 4096], [17, 1032], [40, 64]];
 const TIMED: [[usize; 2]; 2] = [[1, 4096], [512, 4096]];
 const VOCAB_LEN: usize = 50;
+const NUM_POSITIONS: usize = 30;
 
 pub fn cases() -> Vec<Case> {
-    let shape = |[num_rows, width]: [usize; 2]| format!("{num_rows} rows of {width}");
-    let small = SHAPES.into_iter().map(|dims| {
-        let [num_rows, width] = dims;
-        Case::small("embed", shape(dims), move |runtime| check(runtime, num_rows, width))
-    });
-    let timed = TIMED.into_iter().map(|dims| {
-        let [num_rows, width] = dims;
-        Case::timed("embed", shape(dims), move |runtime| check(runtime, num_rows, width))
-    });
-    small.chain(timed).collect()
+    let mut cases = Vec::new();
+    for has_places in [false, true] {
+        let shape = |[num_rows, width]: [usize; 2]| {
+            let places = if has_places { " with places" } else { "" };
+            format!("{num_rows} rows of {width}{places}")
+        };
+        for dims in SHAPES {
+            let run = move |runtime: &_| check(runtime, dims, has_places);
+            cases.push(Case::small("embed", shape(dims), run));
+        }
+        for dims in TIMED {
+            let run = move |runtime: &_| check(runtime, dims, has_places);
+            cases.push(Case::timed("embed", shape(dims), run));
+        }
+    }
+    cases
 }
 
-fn check(runtime: &SharedRuntime, num_rows: usize, width: usize) -> Result<Finding, DeviceError> {
+fn check(
+    runtime: &SharedRuntime,
+    [num_rows, width]: [usize; 2],
+    has_places: bool,
+) -> Result<Finding, DeviceError> {
     let mut input = Input::new("embed");
     let table = input.bf16s(VOCAB_LEN * width);
-    let tokens: Vec<u32> = (0..num_rows).map(|_| input.below(VOCAB_LEN) as u32).collect();
+    let places = input.bf16s(NUM_POSITIONS * width);
+    let mut below = |end| (0..num_rows).map(|_| input.below(end) as u32).collect::<Vec<_>>();
+    let (tokens, positions) = (below(VOCAB_LEN), below(NUM_POSITIONS));
     let table_buffer = Buffer::of(runtime, &table)?;
     let tokens_buffer = Buffer::of(runtime, &tokens)?;
+    let places_buffer = Buffer::of(runtime, &places)?;
+    let positions_buffer = Buffer::of(runtime, &positions)?;
     let out = Buffer::zeroed(runtime, num_rows * width * 4)?;
     let scale = 1.7_f32;
     let params = EmbedParams {
         table: table_buffer.ptr(),
         tokens: tokens_buffer.ptr(),
+        places: if has_places { places_buffer.ptr() } else { DevicePtr::NULL },
+        positions: positions_buffer.ptr(),
         out: out.ptr(),
         width: width as u32,
         scale,
@@ -41,9 +60,13 @@ fn check(runtime: &SharedRuntime, num_rows: usize, width: usize) -> Result<Findi
     // SAFETY: the buffers have the sizes that the parameters say.
     let micros = time(runtime, || unsafe { params.launch(&**runtime, num_rows as u32) })?;
     let found: Vec<f32> = out.read(0, num_rows * width)?;
-    let rows = tokens.iter().map(|token| widen(&table[*token as usize * width..][..width]));
-    let expected = rows.flatten().map(|x| x * scale);
-    let bytes = (num_rows * width * 6) as f64;
-    let error = wrong_unless(found.iter().copied().eq(expected));
-    Ok(Finding { error, allowed: 0.0, bytes, flops: 0.0, micros })
+    let row = |table: &[bf16], idx: u32| widen(&table[idx as usize * width..][..width]);
+    let mut expected = Vec::new();
+    for (token, position) in tokens.iter().zip(&positions) {
+        let place = if has_places { row(&places, *position) } else { vec![0.0; width] };
+        let elements = row(&table, *token).into_iter().zip(place);
+        expected.extend(elements.map(|(x, place)| x.mul_add(scale, place)));
+    }
+    let bytes = (num_rows * width * if has_places { 8 } else { 6 }) as f64;
+    Ok(Finding { error: wrong_unless(found == expected), allowed: 0.0, bytes, flops: 0.0, micros })
 }

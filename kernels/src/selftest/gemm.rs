@@ -38,12 +38,13 @@ const LAYERS: [(usize, usize, Epilogue); 4] = [
 ];
 const TIMED_ROWS: [usize; 7] = [1, 6, 16, 64, 128, 512, 2048];
 
-const EPILOGUES: [Epilogue; 5] = [
+const EPILOGUES: [Epilogue; 6] = [
     Epilogue::StoreF32,
     Epilogue::AddF32,
     Epilogue::GeluBf16,
+    Epilogue::GeluTanhBf16,
     Epilogue::SiluGateBf16,
-    Epilogue::GeluGateBf16,
+    Epilogue::GeluTanhGateBf16,
 ];
 
 /// What a sum in f32 may be off, relative to the sum of its terms' sizes.
@@ -62,7 +63,7 @@ pub fn cases() -> Vec<Case> {
     for (kernel_idx, kernel) in KERNELS.iter().enumerate() {
         for (shape_idx, dims) in SHAPES.into_iter().enumerate() {
             let idx = kernel_idx + shape_idx;
-            let problem = Problem::new(dims, EPILOGUES[idx % 5], idx / 5 % 2 == 0);
+            let problem = Problem::new(dims, EPILOGUES[idx % 6], idx / 6 % 2 == 0);
             let title = format!("{}, {}", kernel.name, problem.title());
             let check = move |runtime: &_| problem.check(runtime, Chosen::Kernel(kernel));
             cases.push(Case::small("gemm", title, check));
@@ -165,7 +166,7 @@ impl Problem {
     }
 
     fn is_gate(&self) -> bool {
-        matches!(self.epilogue, Epilogue::SiluGateBf16 | Epilogue::GeluGateBf16)
+        self.epilogue.is_gated()
     }
 
     fn is_f32(&self) -> bool {
@@ -292,7 +293,8 @@ impl Problem {
                 return (found - (old + gate.value)).abs() / (old.abs() + gate.magnitude);
             }
             Epilogue::SiluGateBf16 => reference::silu(gate.value),
-            Epilogue::GeluBf16 | Epilogue::GeluGateBf16 => reference::gelu(gate.value),
+            Epilogue::GeluBf16 => reference::gelu(gate.value),
+            Epilogue::GeluTanhBf16 | Epilogue::GeluTanhGateBf16 => reference::gelu_tanh(gate.value),
         };
         let expected = activated * up.value;
         // No slope of either function is above 1.2.

@@ -1,4 +1,5 @@
-//! `rope_store.cu`: both pairings, heads rotated in part, padding; what isn't written stays.
+//! `rope_store.cu`: both pairings, heads rotated in part, norms of heads, padding; what isn't written
+//! stays.
 
 use half::bf16;
 
@@ -8,7 +9,7 @@ use crate::backend::RopeTable;
 use crate::cuda::rope_store::RopeStoreParams;
 use crate::layout::BLOCK_LEN;
 use crate::reference;
-use crate::runtime::{Buffer, DeviceError, SharedRuntime};
+use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime};
 
 #[derive(Clone, Copy)]
 struct Shape {
@@ -18,19 +19,22 @@ struct Shape {
     head_dim: usize,
     half_dim: usize,
     is_interleaved: bool,
+    has_norms: bool,
 }
 
 impl Shape {
-    fn new(dims: [usize; 5], is_interleaved: bool) -> Self {
+    fn new(dims: [usize; 5], is_interleaved: bool, has_norms: bool) -> Self {
         let [num_rows, num_heads, num_kv_heads, head_dim, half_dim] = dims;
-        Self { num_rows, num_heads, num_kv_heads, head_dim, half_dim, is_interleaved }
+        Self { num_rows, num_heads, num_kv_heads, head_dim, half_dim, is_interleaved, has_norms }
     }
 
     fn title(self) -> String {
+        let Self { num_rows, num_heads, num_kv_heads, head_dim, half_dim, .. } = self;
         let pairing = if self.is_interleaved { "interleaved" } else { "neox" };
+        let norms = if self.has_norms { ", normalised" } else { "" };
         format!(
-            "{} rows, {}/{} heads of {}, {} pairs, {pairing}",
-            self.num_rows, self.num_heads, self.num_kv_heads, self.head_dim, self.half_dim
+            "{num_rows} rows, {num_heads}/{num_kv_heads} heads of {head_dim}, {half_dim} pairs, \
+             {pairing}{norms}"
         )
     }
 
@@ -56,16 +60,19 @@ const SHAPES: [[usize; 5]; 6] = [
     [40, 1, 1, 256, 96],
 ];
 const TIMED: [usize; 5] = [512, 32, 32, 128, 64];
+/// Pairing and norms.
+const KINDS: [(bool, bool); 3] = [(false, false), (true, false), (false, true)];
+const EPS: f32 = 1e-5;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for is_interleaved in [false, true] {
+    for (is_interleaved, has_norms) in KINDS {
         for dims in SHAPES {
-            let shape = Shape::new(dims, is_interleaved);
+            let shape = Shape::new(dims, is_interleaved, has_norms);
             let run = move |runtime: &SharedRuntime| check(runtime, shape);
             cases.push(Case::small("rope_store", shape.title(), run));
         }
-        let shape = Shape::new(TIMED, is_interleaved);
+        let shape = Shape::new(TIMED, is_interleaved, has_norms);
         let run = move |runtime: &SharedRuntime| check(runtime, shape);
         cases.push(Case::timed("rope_store", shape.title(), run));
     }
@@ -75,6 +82,8 @@ pub fn cases() -> Vec<Case> {
 /// The input, and what becomes of it.
 struct Rows {
     qkv: Vec<f32>,
+    /// The weights of the queries' norm, then of the keys'.
+    norms: [Vec<f32>; 2],
     rope: RopeTable,
     positions: Vec<u32>,
     slots: Vec<u32>,
@@ -84,6 +93,7 @@ impl Rows {
     fn new(shape: Shape) -> Self {
         let mut input = Input::new("rope_store");
         let qkv = input.floats(shape.num_rows * shape.row_width());
+        let norms = [(); 2].map(|()| input.floats(shape.head_dim));
         let half_dim = shape.half_dim;
         let angles: Vec<f32> =
             input.floats(NUM_POSITIONS * half_dim).iter().map(|x| x * 9.0).collect();
@@ -96,7 +106,7 @@ impl Rows {
         let slot = |row: usize| (row * 203 + 7) % (NUM_BLOCKS * BLOCK_LEN);
         let slots =
             (0..shape.num_rows).map(|row| if row % 5 == 4 { u32::MAX } else { slot(row) as u32 });
-        Self { qkv, rope, positions, slots: slots.collect() }
+        Self { qkv, norms, rope, positions, slots: slots.collect() }
     }
 
     /// Queries, keys and values afterwards, where the cache was 7 before.
@@ -107,7 +117,8 @@ impl Rows {
         for (row, slot) in self.slots.iter().enumerate().filter(|(_, slot)| **slot != u32::MAX) {
             let start = row * shape.row_width();
             for (i, head) in self.qkv[start..][..shape.row_width()].chunks(dim).enumerate() {
-                let rotated = self.rotate(head, row, shape);
+                let norm = &self.norms[usize::from(i >= shape.num_heads)];
+                let rotated = self.rotate(&normalised(head, norm, shape), row, shape);
                 let Some(kv_head) = i.checked_sub(shape.num_heads) else {
                     qkv[start + i * dim..][..dim].copy_from_slice(&rotated);
                     continue;
@@ -141,9 +152,19 @@ impl Rows {
     }
 }
 
+/// A head as it is rotated.
+fn normalised(head: &[f32], weight: &[f32], shape: Shape) -> Vec<f32> {
+    if !shape.has_norms {
+        return head.to_vec();
+    }
+    reference::rms_norm(head, weight, f64::from(EPS)).iter().map(|x| *x as f32).collect()
+}
+
 fn check(runtime: &SharedRuntime, shape: Shape) -> Result<Finding, DeviceError> {
     let rows = Rows::new(shape);
     let qkv = Buffer::of(runtime, &rows.qkv)?;
+    let norms = [Buffer::of(runtime, &rows.norms[0])?, Buffer::of(runtime, &rows.norms[1])?];
+    let norm = |idx: usize| if shape.has_norms { norms[idx].ptr() } else { DevicePtr::NULL };
     let cos = Buffer::of(runtime, &rows.rope.cos)?;
     let sin = Buffer::of(runtime, &rows.rope.sin)?;
     let positions = Buffer::of(runtime, &rows.positions)?;
@@ -152,6 +173,8 @@ fn check(runtime: &SharedRuntime, shape: Shape) -> Result<Finding, DeviceError> 
     let [keys, values] = [Buffer::of(runtime, &before)?, Buffer::of(runtime, &before)?];
     let params = RopeStoreParams {
         qkv: qkv.ptr(),
+        query_norm: norm(0),
+        key_norm: norm(1),
         cos: cos.ptr(),
         sin: sin.ptr(),
         positions: positions.ptr(),
@@ -163,7 +186,7 @@ fn check(runtime: &SharedRuntime, shape: Shape) -> Result<Finding, DeviceError> 
         head_dim: shape.head_dim as u32,
         half_dim: shape.half_dim as u32,
         interleaved: u32::from(shape.is_interleaved),
-        padding: 0,
+        norm_eps: EPS,
     };
     // SAFETY: the buffers have the sizes that the parameters say, and the slots differ.
     let launch = || unsafe { params.launch(&**runtime, shape.num_rows as u32) };

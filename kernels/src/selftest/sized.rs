@@ -48,7 +48,7 @@ impl ModelDims {
         let up = if self.is_gated {
             ("gate_up", [2 * ffn, width], Epilogue::SiluGateBf16)
         } else {
-            ("up", [ffn, width], Epilogue::GeluBf16)
+            ("up", [ffn, width], Epilogue::GeluTanhBf16)
         };
         [
             ("qkv", [self.attention.qkv_width(), width], Epilogue::StoreF32),

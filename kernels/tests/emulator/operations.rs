@@ -20,7 +20,7 @@ fn every_operation_is_right_strictly() {
 /// What a device is timed at, with dimensions that the emulator can take.
 #[test]
 fn the_cases_of_a_models_dimensions_are_right() {
-    let attention = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 64 };
+    let attention = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 64, window: None };
     let dims = ModelDims {
         hidden_width: 256,
         ffn_width: 704,

@@ -7,7 +7,7 @@ use jump_kernels::WeightSlice;
 use super::Gguf;
 use super::header::Header;
 use crate::stored::RowOrder;
-use crate::{Checkpoint, Tensor};
+use crate::{Checkpoint, Positions, Tensor};
 
 /// A file that is put together piece by piece.
 struct Writer {
@@ -239,7 +239,7 @@ fn tiny() -> Writer {
     let counts = [
         ("block_count", config.num_layers),
         ("embedding_length", config.hidden_width),
-        ("feed_forward_length", config.ffn_width),
+        ("feed_forward_length", config.ffn.width),
         ("attention.head_count", attention.num_heads),
         ("attention.head_count_kv", attention.num_kv_heads),
         ("context_length", config.context_len),
@@ -247,9 +247,10 @@ fn tiny() -> Writer {
     for (name, count) in counts {
         file.pair(&format!("llama.{name}"), 10, &(count as u64).to_le_bytes());
     }
-    let eps = f64::from(config.norm_eps).to_le_bytes();
+    let eps = f64::from(config.norm.eps()).to_le_bytes();
     file.pair("llama.attention.layer_norm_rms_epsilon", 12, &eps);
-    file.pair("llama.rope.freq_base", 12, &config.rope_theta.to_le_bytes());
+    let Positions::Rotary(rope) = config.positions else { panic!("it is a Llama") };
+    file.pair("llama.rope.freq_base", 12, &rope.theta.to_le_bytes());
     file.pair("tokenizer.ggml.model", 8, &string("gpt2"));
     // All bytes: 188 of them stand for themselves, the others for U+0100 and up.
     let bytes = ('!'..='~').chain('¡'..='¬').chain('®'..='ÿ').chain('Ā'..='Ń');

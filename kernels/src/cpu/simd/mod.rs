@@ -13,7 +13,7 @@ mod avx512;
 mod exp;
 mod portable;
 
-pub use exp::{exp, silu};
+pub use exp::{activate, exp};
 
 /// Lanes of a vector.
 pub const NUM_LANES: usize = 16;

@@ -1,5 +1,7 @@
 //! Attention: sequences run in chunks, beside each other, in blocks that held other things before.
 
+use std::num::NonZeroUsize;
+
 use super::{assert_close, bits, every_level, random, rows_of, same_everywhere};
 use crate::backend::{AttentionShape, Backend, RopeTable};
 use crate::cpu::{Cache, Cpu};
@@ -15,7 +17,18 @@ const SHAPES: [(usize, usize, usize, usize); 6] =
 fn shape_of(
     (num_heads, num_kv_heads, head_dim, _): (usize, usize, usize, usize),
 ) -> AttentionShape {
-    AttentionShape { num_heads, num_kv_heads, head_dim }
+    AttentionShape { num_heads, num_kv_heads, head_dim, window: None }
+}
+
+/// The shapes, without a window and with several: shorter than a block, than a chunk, than a text.
+fn windowed_shapes() -> impl Iterator<Item = (AttentionShape, RopeTable)> {
+    SHAPES.into_iter().zip([None, Some(5), Some(16), Some(37), Some(1), None]).flat_map(
+        |(case, window)| {
+            let window = window.and_then(NonZeroUsize::new);
+            [None, window]
+                .map(|window| (AttentionShape { window, ..shape_of(case) }, rope_of(case.3)))
+        },
+    )
 }
 
 fn rope_of(half_dim: usize) -> RopeTable {
@@ -71,7 +84,7 @@ fn run(
         }
         let mut qkv = rows_of(cpu, shape.qkv_width(), &values);
         let mut out = cpu.rows(owners.len(), shape.q_width());
-        cpu.rotate_and_store(&mut qkv, &layout, rope, cache);
+        cpu.rotate_and_store(&mut qkv, None, &layout, rope, cache);
         cpu.attention(&qkv, &layout, cache, &mut out);
         for (row, owner) in owners.iter().enumerate() {
             sequences[*owner].outs.push(out.row(row).to_vec());
@@ -92,8 +105,7 @@ fn poisoned(cpu: &Cpu, num_blocks: usize, shape: AttentionShape) -> Cache {
 #[test]
 fn attention_agrees_with_the_reference() {
     for cpu in every_level() {
-        for case in SHAPES {
-            let (shape, rope) = (shape_of(case), rope_of(case.3));
+        for (shape, rope) in windowed_shapes() {
             let mut sequences = [(1, 0), (16, 1), (35, 2), (70, 5)]
                 .map(|(len, block)| Sequence::random(len as u64, len, shape, block));
             let mut cache = poisoned(&cpu, 10, shape);
@@ -102,7 +114,7 @@ fn attention_agrees_with_the_reference() {
                 for position in [0, 1, 15, 16, 34, 63, 64, 69] {
                     let Some(out) = sequence.outs.get(position) else { continue };
                     let want = reference::attention(&sequence.qkv[..=position], shape, &rope);
-                    assert_close(out, &want, 1e-5, &format!("{case:?} at {position}"));
+                    assert_close(out, &want, 1e-5, &format!("{shape:?} at {position}"));
                 }
             }
         }
@@ -111,8 +123,7 @@ fn attention_agrees_with_the_reference() {
 
 #[test]
 fn chunks_and_neighbours_change_no_bit() {
-    for case in SHAPES {
-        let (shape, rope) = (shape_of(case), rope_of(case.3));
+    for (shape, rope) in windowed_shapes() {
         let fresh = [(100, 0), (30, 7), (17, 9)]
             .map(|(len, block)| Sequence::random(len as u64, len, shape, block));
         let run_with = |cpu: &Cpu, chunks: &[usize]| {
@@ -123,12 +134,12 @@ fn chunks_and_neighbours_change_no_bit() {
         let whole = same_everywhere(|cpu| run_with(cpu, &[100, 30, 17]));
         for cpu in every_level() {
             for chunks in [[1, 1, 1], [3, 1, 7], [7, 64, 3], [64, 3, 1]] {
-                assert!(run_with(&cpu, &chunks) == whole, "{case:?} in chunks of {chunks:?}");
+                assert!(run_with(&cpu, &chunks) == whole, "{shape:?} in chunks of {chunks:?}");
             }
             for (i, sequence) in fresh.iter().enumerate() {
                 let mut alone = [sequence.clone()];
                 run(&cpu, shape, &rope, &mut poisoned(&cpu, 11, shape), &mut alone, &[33]);
-                assert!(alone[0].bits() == whole[i], "{case:?}, sequence {i} alone");
+                assert!(alone[0].bits() == whole[i], "{shape:?}, sequence {i} alone");
             }
         }
     }
@@ -157,8 +168,7 @@ fn copied_blocks_are_the_same_blocks() {
 #[test]
 fn forks_beside_each_other_change_no_bit() {
     for cpu in every_level() {
-        for case in SHAPES {
-            let (shape, rope) = (shape_of(case), rope_of(case.3));
+        for (shape, rope) in windowed_shapes() {
             let mut cache = poisoned(&cpu, 8, shape);
             let mut stem = [Sequence::random(1, 40, shape, 0)];
             run(&cpu, shape, &rope, &mut cache, &mut stem, &[40]);
@@ -174,7 +184,7 @@ fn forks_beside_each_other_change_no_bit() {
             for (fork, alone) in forks.iter().zip(alone) {
                 let mut alone = [alone];
                 run(&cpu, shape, &rope, &mut cache, &mut alone, &[1]);
-                assert!(alone[0].bits() == fork.bits(), "{case:?}");
+                assert!(alone[0].bits() == fork.bits(), "{shape:?}");
             }
         }
     }

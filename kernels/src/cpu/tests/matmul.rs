@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use rayon::ThreadPoolBuilder;
 
 use super::{bits, every_cpu, every_level, random, rows_of, same_everywhere};
-use crate::backend::{MatrixView, WeightSlice};
+use crate::backend::{Activation, MatrixView, WeightSlice};
 use crate::cpu::{Cpu, Matrix};
 use crate::reference;
 
@@ -69,16 +69,38 @@ impl Weights {
     }
 }
 
-/// The three kinds of matmul, from rows of ones in `out`.
-fn all_matmuls(cpu: &Cpu, x: &[f32], plain: &Matrix, gated: &Matrix) -> [Vec<f32>; 3] {
+/// A plain matrix of `gate`, and a gated one of both; the bias is the gate's, then the up's.
+fn matrices(cpu: &Cpu, gate: &Weights, up: &Weights, bias: Option<&[f32]>) -> [Matrix; 2] {
+    let of_gate = bias.map(|bias| &bias[..gate.shape.0]);
+    let plain = cpu.matrix(&[gate.view()]).with_bias(of_gate);
+    [plain, cpu.gated_matrix(gate.view(), up.view()).with_bias(bias)]
+}
+
+/// The kinds of matmul, from rows of ones in `out`.
+fn all_matmuls(cpu: &Cpu, x: &[f32], [plain, gated]: &[Matrix; 2]) -> [Vec<f32>; 4] {
     let num_rows = x.len() / plain.num_inputs;
     let len = num_rows * plain.num_outputs;
     let x = rows_of(cpu, plain.num_inputs, x);
-    let mut outs = [(); 3].map(|()| rows_of(cpu, plain.num_outputs, &vec![1.0; len]));
+    let mut outs = [(); 4].map(|()| rows_of(cpu, plain.num_outputs, &vec![1.0; len]));
     cpu.matmul(&x, num_rows, plain, &mut outs[0]);
     cpu.matmul_add(&x, num_rows, plain, &mut outs[1]);
-    cpu.matmul_gated(&x, num_rows, gated, &mut outs[2]);
+    cpu.matmul_activated(&x, num_rows, plain, Activation::Gelu, &mut outs[2]);
+    cpu.matmul_activated(&x, num_rows, gated, Activation::Silu, &mut outs[3]);
     outs.map(|out| out.first(num_rows).to_vec())
+}
+
+/// What they give for one row and output, and the sizes of what is added up.
+fn reference(x: &[f32], [a, b]: [&[f32]; 2], [a_bias, b_bias]: [f32; 2]) -> [(f64, f64); 4] {
+    let sum = |w, bias| reference::dot(x, w) + f64::from(bias);
+    let size = |w, bias: f32| 1.0 + reference::dot_magnitude(x, w) + f64::from(bias.abs());
+    let (gate, up) = (sum(a, a_bias), sum(b, b_bias));
+    let gate_size = size(a, a_bias);
+    [
+        (gate, gate_size),
+        (1.0 + gate, gate_size),
+        (reference::gelu(gate), gate_size),
+        (reference::silu(gate) * up, gate_size * size(b, b_bias)),
+    ]
 }
 
 #[test]
@@ -89,21 +111,18 @@ fn matmuls_agree_with_the_reference() {
                 let x = random(1, num_rows * k);
                 let gate = Weights::random(kind, 2, n, k);
                 let up = Weights::random(kind, 3, n, k);
-                let plain = cpu.matrix(&[gate.view()]);
-                let gated = cpu.gated_matrix(gate.view(), up.view());
-                let outs = all_matmuls(&cpu, &x, &plain, &gated);
+                // Every other matrix has a bias.
+                let bias = Some(random(4, 2 * n)).filter(|_| (k + n) % 2 == 0);
+                let matrices = matrices(&cpu, &gate, &up, bias.as_deref());
+                let outs = all_matmuls(&cpu, &x, &matrices);
                 for (i, x) in x.chunks(k).enumerate() {
                     for j in 0..n {
-                        let at = i * n + j;
-                        let (a, b) = (gate.row(j), up.row(j));
-                        let dot = reference::dot(x, a);
-                        let want = [dot, 1.0 + dot, reference::silu(dot) * reference::dot(x, b)];
-                        let scale = 1.0 + reference::dot_magnitude(x, a);
-                        let scales = [scale, scale, scale * (1.0 + reference::dot_magnitude(x, b))];
-                        for op in 0..3 {
-                            let (got, want) = (f64::from(outs[op][at]), want[op]);
+                        let biases = bias.as_ref().map_or([0.0; 2], |bias| [bias[j], bias[n + j]]);
+                        let expected = reference(x, [gate.row(j), up.row(j)], biases);
+                        for (op, (want, size)) in expected.into_iter().enumerate() {
+                            let got = f64::from(outs[op][i * n + j]);
                             assert!(
-                                (got - want).abs() <= 2e-6 * scales[op],
+                                (got - want).abs() <= 2e-6 * size,
                                 "{num_rows} by {k} by {n} of {kind:?}, {op}: {got}, not {want}"
                             );
                         }
@@ -122,19 +141,16 @@ fn neither_rows_nor_threads_nor_instructions_change_a_bit() {
     for kind in [WeightType::Bf16, WeightType::F32] {
         let gate = Weights::random(kind, 2, n, k);
         let up = Weights::random(kind, 3, n, k);
-        let all = same_everywhere(|cpu| {
-            let plain = cpu.matrix(&[gate.view()]);
-            let gated = cpu.gated_matrix(gate.view(), up.view());
-            all_matmuls(cpu, &x, &plain, &gated).map(|out| bits(&out))
-        });
+        let bias = random(4, 2 * n);
+        let matrices = |cpu: &Cpu| matrices(cpu, &gate, &up, Some(&bias));
+        let all = same_everywhere(|cpu| all_matmuls(cpu, &x, &matrices(cpu)).map(|out| bits(&out)));
         for cpu in every_level() {
-            let plain = cpu.matrix(&[gate.view()]);
-            let gated = cpu.gated_matrix(gate.view(), up.view());
+            let matrices = matrices(&cpu);
             let portable = cpu.simd_level() == crate::cpu::SimdLevel::Portable;
             // The portable level has fewer tiles, and takes long without an instruction for FMA.
             for num_rows in (1..64).filter(|rows| !portable || *rows < 8) {
                 let first = 64 - num_rows;
-                let outs = all_matmuls(&cpu, &x[first * k..], &plain, &gated);
+                let outs = all_matmuls(&cpu, &x[first * k..], &matrices);
                 for (out, all) in outs.iter().zip(&all) {
                     assert!(bits(out) == all[first * n..], "{num_rows} rows of {kind:?}");
                 }
@@ -152,12 +168,11 @@ fn neither_rows_nor_threads_change_a_bit_on_the_tile_unit() {
     let x = random(1, most_rows * k);
     let (gate, up) =
         (Weights::random(WeightType::Bf16, 2, n, k), Weights::random(WeightType::Bf16, 3, n, k));
-    let plain = cpu.matrix(&[gate.view()]);
-    let gated = cpu.gated_matrix(gate.view(), up.view());
+    let matrices = matrices(&cpu, &gate, &up, Some(&random(4, 2 * n)));
     let run = |num_rows: usize, num_threads| {
         let x = &x[(most_rows - num_rows) * k..];
         let pool = ThreadPoolBuilder::new().num_threads(num_threads).build().unwrap();
-        pool.install(|| all_matmuls(&cpu, x, &plain, &gated).map(|out| bits(&out)))
+        pool.install(|| all_matmuls(&cpu, x, &matrices).map(|out| bits(&out)))
     };
     let all = run(most_rows, 1);
     for num_rows in (1..=64).chain([most_rows]) {

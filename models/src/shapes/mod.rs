@@ -4,31 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{ModelConfig, ModelError};
 
-/// Layers, width, heads (of queries, of keys and values), width of the gated layer, vocabulary,
-/// context, epsilon, the rope's base and factor, whether the head is tied.
-type Row = (&'static str, usize, usize, [usize; 2], usize, usize, usize, f32, [f64; 2], bool);
-
-/// As the models' configs have them; only those whose architecture the forward pass covers.
-const SHAPES: [Row; 14] = [
-    ("tiny", 5, 256, [4, 2], 704, 4096, 1024, 1e-5, [1e4, 1.0], true),
-    ("smollm2-135m", 30, 576, [9, 3], 1536, 49_152, 8192, 1e-5, [1e5, 1.0], true),
-    ("smollm2-360m", 32, 960, [15, 5], 2560, 49_152, 8192, 1e-5, [1e5, 1.0], true),
-    ("smollm2-1.7b", 24, 2048, [32, 32], 8192, 49_152, 8192, 1e-5, [1.3e5, 1.0], true),
-    ("deepseek-coder-1.3b", 24, 2048, [16, 16], 5504, 32_256, 16_384, 1e-6, [1e5, 4.0], false),
-    ("deepseek-coder-6.7b", 32, 4096, [32, 32], 11_008, 32_256, 16_384, 1e-6, [1e5, 4.0], false),
-    ("yi-coder-1.5b", 24, 2048, [16, 16], 5504, 64_000, 131_072, 1e-5, [1e7, 1.0], false),
-    ("yi-coder-9b", 48, 4096, [32, 4], 11_008, 64_000, 131_072, 1e-5, [1e7, 1.0], false),
-    ("opencoder-1.5b", 24, 2240, [14, 14], 6144, 96_640, 4096, 1e-5, [1e4, 1.0], false),
-    ("opencoder-8b", 32, 4096, [32, 8], 14_336, 96_640, 8192, 1e-5, [5e5, 1.0], false),
-    ("codellama-7b", 32, 4096, [32, 32], 11_008, 32_016, 16_384, 1e-5, [1e6, 1.0], false),
-    ("codellama-13b", 40, 5120, [40, 40], 13_824, 32_016, 16_384, 1e-5, [1e6, 1.0], false),
-    ("aixcoder-7b", 32, 4096, [32, 8], 14_464, 49_152, 32_768, 1e-6, [256e3, 1.0], false),
-    ("seed-coder-8b", 32, 4096, [32, 8], 14_336, 155_136, 32_768, 1e-6, [5e5, 1.0], false),
-];
+/// A model a line; the file says what its columns are.
+const TABLE: &str = include_str!("table.txt");
 
 /// A shape and its name. It is parsed from either one of [`ModelShape::names`] or the path of a
 /// `config.json`, or of the directory that holds one.
@@ -43,7 +24,7 @@ pub struct ModelShape {
 impl ModelShape {
     /// The names of the shapes that are known here.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        SHAPES.iter().map(|row| row.0)
+        rows().map(|row| row[0])
     }
 }
 
@@ -51,7 +32,7 @@ impl FromStr for ModelShape {
     type Err = ModelError;
 
     fn from_str(name: &str) -> Result<Self, ModelError> {
-        let row = SHAPES.iter().find(|row| row.0 == name);
+        let row = rows().find(|row| row[0] == name);
         let config = row.map_or_else(|| read(name), |row| ModelConfig::parse(&json(row), name));
         Ok(Self { name: name.to_owned(), config: config? })
     }
@@ -63,24 +44,68 @@ impl fmt::Display for ModelShape {
     }
 }
 
+/// A line of the table, by column.
+type Row = [&'static str; 13];
+
+fn rows() -> impl Iterator<Item = Row> {
+    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns.try_into().expect("a row has all columns")
+    })
+}
+
 /// The text of a `config.json`, so that a shape goes through the same checks as a model's.
-fn json(row: &Row) -> String {
-    let &(_, num_layers, hidden, heads, ffn, vocab, context, eps, rope, tied) = row;
-    let config = json!({
-        "architectures": ["LlamaForCausalLM"],
-        "num_hidden_layers": num_layers,
-        "hidden_size": hidden,
-        "num_attention_heads": heads[0],
-        "num_key_value_heads": heads[1],
-        "intermediate_size": ffn,
-        "vocab_size": vocab,
-        "max_position_embeddings": context,
-        "rms_norm_eps": eps,
-        "rope_theta": rope[0],
-        "rope_scaling": {"rope_type": "linear", "factor": rope[1]},
-        "tie_word_embeddings": tied,
+fn json(row: Row) -> String {
+    let [_, family, layers, width, heads, kv_heads, ffn, vocab, context, eps, theta, factor, tied] =
+        row;
+    let number = |text: &str| -> Value { text.parse::<f64>().map_or(Value::Null, Value::from) };
+    let count = |text: &str| -> Value { text.parse::<usize>().expect("a count").into() };
+    let (rope, head_dim) = (json!({"rope_type": "linear", "factor": number(factor)}), 256);
+    let mut config = json!({
+        "num_hidden_layers": count(layers),
+        "hidden_size": count(width),
+        "num_attention_heads": count(heads),
+        "num_key_value_heads": count(kv_heads),
+        "intermediate_size": count(ffn),
+        "vocab_size": count(vocab),
+        "max_position_embeddings": count(context),
+        "rms_norm_eps": number(eps),
+        "rope_theta": number(theta),
+        "rope_scaling": rope,
+        "tie_word_embeddings": tied == "yes",
     });
-    config.to_string()
+    let own = match family {
+        "llama" => json!({"architectures": ["LlamaForCausalLM"]}),
+        "granite" => json!({
+            "architectures": ["LlamaForCausalLM"],
+            "attention_bias": true,
+            "mlp_bias": true,
+        }),
+        "mistral" => json!({"architectures": ["MistralForCausalLM"], "sliding_window": null}),
+        "qwen2" => json!({"architectures": ["Qwen2ForCausalLM"]}),
+        "gemma" => json!({"architectures": ["GemmaForCausalLM"], "head_dim": head_dim}),
+        "starcoder2" => json!({
+            "architectures": ["Starcoder2ForCausalLM"],
+            "norm_epsilon": number(eps),
+            "sliding_window": 4096,
+        }),
+        "gpt_bigcode" => json!({
+            "architectures": ["GPTBigCodeForCausalLM"],
+            "n_layer": count(layers),
+            "n_embd": count(width),
+            "n_head": count(heads),
+            "n_inner": count(ffn),
+            "n_positions": count(context),
+            "layer_norm_epsilon": number(eps),
+        }),
+        other => unreachable!("no family {other} in the table"),
+    };
+    let [Value::Object(config), Value::Object(own)] = [&mut config, &mut own.clone()] else {
+        unreachable!("both are objects")
+    };
+    config.append(own);
+    Value::Object(std::mem::take(config)).to_string()
 }
 
 fn read(name: &str) -> Result<ModelConfig, ModelError> {
@@ -123,6 +148,24 @@ mod tests {
             ("codellama-13b", 13_016.0),
             ("aixcoder-7b", 7400.0),
             ("seed-coder-8b", 8250.0),
+            ("granite-3b-code", 3482.6),
+            ("granite-8b-code", 8054.9),
+            ("codestral-22b", 22_247.3),
+            ("qwen2.5-coder-0.5b", 494.0),
+            ("qwen2.5-coder-1.5b", 1543.7),
+            ("qwen2.5-coder-3b", 3085.9),
+            ("qwen2.5-coder-7b", 7615.6),
+            ("qwen2.5-coder-14b", 14_770.0),
+            ("qwen2.5-coder-32b", 32_763.9),
+            ("codegemma-2b", 2506.2),
+            ("codegemma-7b", 8537.7),
+            ("starcoder2-3b", 3030.4),
+            ("starcoder2-7b", 7173.9),
+            ("starcoder2-15b", 15_957.9),
+            ("santacoder", 1124.9),
+            ("starcoderbase-1b", 1137.2),
+            ("starcoderbase-7b", 7326.7),
+            ("starcoder", 15_517.5),
         ];
         assert!(ModelShape::names().eq(table.map(|(name, _)| name)), "a size for each");
         for (name, millions) in table {
@@ -152,6 +195,6 @@ mod tests {
         assert!(error.contains("\"codellama\"") && !error.contains('\n'), "{error}");
         assert!(ModelShape::names().all(|name| error.contains(name)), "{error}");
         let error = env!("CARGO_MANIFEST_PATH").parse::<ModelShape>().unwrap_err().to_string();
-        assert!(error.contains("Cargo.toml: expected value"), "{error}");
+        assert!(error.contains("Cargo.toml: invalid type: sequence"), "{error}");
     }
 }
