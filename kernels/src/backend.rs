@@ -353,7 +353,8 @@ pub trait Backend: Send + 'static {
         layer_idx: usize,
     );
     /// Causal attention of every row over its own sequence's blocks, up to and including its own
-    /// position, and no further back than the window: `out [rows, q_width]` from the query part of `qkv`, scaled by `1/sqrt(head_dim)`.
+    /// position, and no further back than the window: `out [rows, q_width]` from the query part of
+    /// `qkv`, scaled by `1/sqrt(head_dim)`.
     fn attention(
         &self,
         pass: &Self::Pass<'_>,
