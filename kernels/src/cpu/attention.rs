@@ -1,7 +1,7 @@
 //! Causal attention over blocks of keys and values.
 //!
-//! For each query, in the order of positions from the first that it sees: all scores, their softmax,
-//! the weighted sum of the values. What a query sees is computed from its own positions only, in that one order, so
+//! For each query, in the order of positions from the first that it sees: all scores, their
+//! softmax, the weighted sum of the values. What a query sees is computed from its own positions only, in that one order, so
 //! neither chunks of a prefill nor the batch change a bit.
 //!
 //! Queries that see the same keys and values run together, as [`units`](super::units): each vector
