@@ -129,8 +129,8 @@ fn logits_are_those_of_transformers() {
 
 /// The GPU's weights are exact, too, but what they are multiplied with, keys and values are rounded
 /// to bfloat16, by up to one in 512, at some ten places of two layers. That stays below one in 32
-/// of the largest logit, and one in 256 on the average; these random models carry small differences of
-/// scores far, and the worst found was one in 43.
+/// of the largest logit, and one in 256 on the average; these random models carry small
+/// differences of scores far, and the worst found was one in 43.
 #[test]
 fn logits_on_the_emulator_are_those_of_transformers_within_bfloat16() {
     // What no kernel is compiled for.

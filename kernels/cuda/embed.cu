@@ -1,7 +1,7 @@
 // out[r] = table[tokens[r]] * scale + places[positions[r]]
 //
-// table bf16 [V][width], places bf16 [positions][width] or null, out f32 [R][width]. One CTA a row; a thread widens 16 bytes, 8 elements,
-// at a time. Bound by memory: R * width * (2 + 4) bytes.
+// table bf16 [V][width], places bf16 [positions][width] or null, out f32 [R][width]. One CTA a row;
+// a thread widens 16 bytes, 8 elements, at a time. Bound by memory: R * width * (2 + 2 + 4) bytes.
 
 #include <params.h>
 #include <ptx.cuh>
@@ -19,7 +19,8 @@ DEVICE Words place(const u32 x[2], const u32 place[2], float scale) {
 // grid: (R)
 KERNEL(NUM_THREADS) embed(PARAM EmbedParams p) {
     const bf16* row = p.table + u64(p.tokens[blockIdx.x]) * p.width;
-    const bf16* at = p.places == nullptr ? nullptr : p.places + u64(p.positions[blockIdx.x]) * p.width;
+    const bf16* at = nullptr;
+    if (p.places != nullptr) at = p.places + u64(p.positions[blockIdx.x]) * p.width;
     float* out = p.out + u64(blockIdx.x) * p.width;
     for (u32 i = threadIdx.x * 8; i < p.width; i += NUM_THREADS * 8) {
         Words x = load_words(row + i), to = {0, 0, 0, 0};

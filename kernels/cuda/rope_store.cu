@@ -1,7 +1,7 @@
 // Of each row of qkv: queries are rotated in place, keys are rotated and written into their slot,
 // values are written into theirs. A pair (a, b) of a head becomes
-// (a * cos - b * sin, b * cos + a * sin); elements behind the pairs stay as they are. Heads that have
-// a norm are divided by their root mean square and multiplied with its weights before that.
+// (a * cos - b * sin, b * cos + a * sin); elements behind the pairs stay as they are. Heads that
+// have a norm are divided by their root mean square and multiplied with its weights before that.
 //
 // qkv f32 [R][(H + 2G) * D], keys and values bf16 [B][G][16][D]. A warp takes a head, whatever it
 // is of, so that one row alone has as many warps as heads; four warps a CTA.

@@ -1,8 +1,8 @@
 //! Causal attention over blocks of keys and values.
 //!
 //! For each query, in the order of positions from the first that it sees: all scores, their
-//! softmax, the weighted sum of the values. What a query sees is computed from its own positions only, in that one order, so
-//! neither chunks of a prefill nor the batch change a bit.
+//! softmax, the weighted sum of the values. What a query sees is computed from its own positions
+//! only, in that one order, so neither chunks of a prefill nor the batch change a bit.
 //!
 //! Queries that see the same keys and values run together, as [`units`](super::units): each vector
 //! of keys or values is read once for all of them. What only some of a unit's queries see, each

@@ -1,4 +1,5 @@
-//! `embed.cu`: bit for bit, since a bfloat16 times the scale, and plus its place's, is rounded once.
+//! `embed.cu`: bit for bit, since a bfloat16 times the scale, plus that of its place, is rounded
+//! once.
 
 use half::bf16;
 

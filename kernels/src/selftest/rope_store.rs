@@ -1,5 +1,5 @@
-//! `rope_store.cu`: both pairings, heads rotated in part, norms of heads, padding; what isn't written
-//! stays.
+//! `rope_store.cu`: both pairings, heads rotated in part, norms of heads, padding; what isn't
+//! written stays.
 
 use half::bf16;
 
