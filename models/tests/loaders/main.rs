@@ -5,6 +5,7 @@
 //! thousand changes of each file. `JUMP_NUM_INPUTS=1000000 cargo test --release -p jump-models
 //! --test loaders` tries more, and says which took most memory.
 
+mod gguf;
 mod known;
 mod mutation;
 mod seed;
@@ -39,13 +40,19 @@ fn num_inputs() -> u64 {
     wanted.unwrap_or(DEFAULT_NUM_INPUTS)
 }
 
-/// Loads the checkpoint with all kinds of changes to one file; of its values, too, if it is JSON.
+/// Loads the seed's folder with all kinds of changes to one file.
 fn survives(file: &str, is_json: bool) {
+    survives_in(&seed::files(), "", file, is_json);
+}
+
+/// Loads what is at `path` among `files` with all kinds of changes to one of them; to its values,
+/// too, if it is JSON.
+fn survives_in(files: &[(&str, Vec<u8>)], path: &str, file: &str, is_json: bool) {
     let _alone = MEASURED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let files = seed::files();
-    seed::write(folder.path(), &files);
-    load(folder.path(), true).expect("the seed is sound");
+    seed::write(folder.path(), files);
+    let path = folder.path().join(path);
+    load(&path, true).expect("the seed is sound");
     let (_, whole) = files.iter().find(|(name, _)| *name == file).expect("the seed has it");
     let mut num_loaded = 0;
     let mut worst = (0, 0);
@@ -56,7 +63,7 @@ fn survives(file: &str, is_json: bool) {
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage();
         let is_run = mutation.below(EVERY_NTH) == 0;
-        let loaded = catch_unwind(AssertUnwindSafe(|| load(folder.path(), is_run)));
+        let loaded = catch_unwind(AssertUnwindSafe(|| load(&path, is_run)));
         let taken = MEMORY.peak_usage().saturating_sub(before);
         let loaded = loaded.unwrap_or_else(|_| panic!("{file}: a panic, seed {seed}"));
         let allowed = BASE_BYTES + BYTES_PER_BYTE * bytes.len();
@@ -71,8 +78,8 @@ fn survives(file: &str, is_json: bool) {
     assert!(num_loaded > 0 && num_loaded < num_inputs(), "{file}: some load, some don't");
 }
 
-fn load(folder: &Path, is_run: bool) -> Result<(), ModelError> {
-    let checkpoint = Checkpoint::open(folder)?;
+fn load(path: &Path, is_run: bool) -> Result<(), ModelError> {
+    let checkpoint = Checkpoint::open(path)?;
     for text in ["", "def f(x):\n    return x\n", "é𝛼\r\n\t \u{0}"] {
         let ids = checkpoint.tokenizer.encode(text);
         assert!(ids.iter().all(|id| (id.0 as usize) < checkpoint.config.vocab_len));
@@ -112,4 +119,10 @@ fn index() {
 #[test]
 fn safetensors() {
     survives("model-1.safetensors", false);
+}
+
+#[test]
+fn gguf() {
+    let file = gguf::file(&seed::tokens(), &seed::merges());
+    survives_in(&[("model.gguf", file)], "model.gguf", "model.gguf", false);
 }

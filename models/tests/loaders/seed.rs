@@ -96,20 +96,30 @@ fn shard(tensors: &[(String, Vec<usize>)]) -> Vec<u8> {
     safetensors::serialize(tensors.iter().map(view), None).expect("sound tensors")
 }
 
-/// Byte-level BPE: two special tokens, the bytes, a few merges.
-fn tokenizer() -> Value {
+/// A vocabulary of two special tokens, the bytes, and what merges make.
+pub fn tokens() -> Vec<String> {
     let stands_for_itself = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let mut others = (0x100..).filter_map(char::from_u32);
-    let letters: Vec<String> = (0..=u8::MAX)
-        .map(|byte| {
-            let stands = stands_for_itself(byte).then(|| char::from(byte));
-            stands.or_else(|| others.next()).expect("there are enough").to_string()
-        })
-        .collect();
-    let merges = [("d", "e"), ("de", "f"), ("r", "e"), ("Ġ", "Ġ"), ("ĠĠ", "ĠĠ"), (":", "Ċ")];
-    let merged = merges.iter().map(|(left, right)| format!("{left}{right}"));
+    let letter = |byte: u8| {
+        let stands = stands_for_itself(byte).then(|| char::from(byte));
+        stands.or_else(|| others.next()).expect("there are enough").to_string()
+    };
     let special = ["<|end|>", "<|other|>"].map(str::to_owned);
-    let tokens = special.into_iter().chain(letters).chain(merged).enumerate();
+    let merged = MERGES.iter().map(|(left, right)| format!("{left}{right}"));
+    special.into_iter().chain((0..=u8::MAX).map(letter)).chain(merged).collect()
+}
+
+/// As files have them.
+pub fn merges() -> Vec<String> {
+    MERGES.iter().map(|(left, right)| format!("{left} {right}")).collect()
+}
+
+const MERGES: [(&str, &str); 6] =
+    [("d", "e"), ("de", "f"), ("r", "e"), ("Ġ", "Ġ"), ("ĠĠ", "ĠĠ"), (":", "Ċ")];
+
+/// Byte-level BPE.
+fn tokenizer() -> Value {
+    let tokens = tokens().into_iter().enumerate();
     let vocab: serde_json::Map<_, _> = tokens.map(|(id, token)| (token, json!(id))).collect();
     let added = |id: usize, content: &str| {
         json!({"id": id, "content": content, "single_word": false, "lstrip": false,
@@ -129,6 +139,6 @@ fn tokenizer() -> Value {
         "model": {"type": "BPE", "dropout": null, "unk_token": null,
                   "continuing_subword_prefix": null, "end_of_word_suffix": null,
                   "fuse_unk": false, "byte_fallback": false, "vocab": vocab,
-                  "merges": merges.map(|(left, right)| format!("{left} {right}"))},
+                  "merges": merges()},
     })
 }
