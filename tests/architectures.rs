@@ -10,9 +10,10 @@ use jump_engine::{Engine, EngineError, EngineSize};
 use jump_kernels::cpu::Cpu;
 use jump_kernels::cuda::{Cuda, CudaOptions};
 use jump_kernels::runtime::Emulator;
-use jump_kernels::{Backend, ScoreKind, TokenId};
-use jump_models::{Checkpoint, ModelConfig, Weights};
+use jump_kernels::{Activation, Backend, ScoreKind, TokenId};
+use jump_models::{Checkpoint, ModelConfig, Norm, Positions, RopeScaling, Weights};
 use safetensors::SafeTensors;
+use serde_json::json;
 
 use crate::logits::scores;
 
@@ -153,6 +154,113 @@ fn logits_on_the_emulator_are_those_of_transformers_within_bfloat16() {
             let found = fixture.run(&mut engine, chunk_len);
             assert!(bits(&found) == bits(&whole), "{} in {chunk_len}s: other bits", fixture.name);
         }
+    }
+}
+
+/// What forgets or mistakes a part of a description gets other logits, or finds tensors that nobody
+/// reads: no fixture has a part that doesn't matter.
+#[test]
+fn every_part_of_a_description_matters() {
+    type Change = fn(&mut ModelConfig);
+    let plain_rope: Change = |config| {
+        let Positions::Rotary(rope) = &mut config.positions else { panic!("nothing is rotated") };
+        rope.scaling = RopeScaling::Linear { factor: 1.0 };
+    };
+    let no_window: Change = |config| config.attention.window = None;
+    let tanh: Change = |config| config.ffn.activation = Activation::GeluTanh;
+    let exact: Change = |config| config.ffn.activation = Activation::Gelu;
+    let [silu, no_qkv_bias]: [Change; 2] =
+        [|config| config.ffn.activation = Activation::Silu, |config| config.biases.qkv = false];
+    let table: [(&str, &str, Change); 16] = [
+        ("llama", "linear scaling", plain_rope),
+        ("llama", "biases of queries", no_qkv_bias),
+        ("llama", "a bias after the attention", |config| config.biases.attention_out = false),
+        ("llama", "biases of the feed-forward layer", |config| config.biases.ffn = false),
+        ("llama3", "its scaling", plain_rope),
+        ("mistral", "a window", no_window),
+        ("qwen2", "biases of queries", no_qkv_bias),
+        ("qwen3", "norms of heads", |config| config.has_head_norms = false),
+        ("qwen3", "a window", no_window),
+        ("gemma", "the scale of the embedding", |config| config.embedding_scale = 1.0),
+        ("gemma", "one more than the weights", |config| {
+            config.norm = Norm::Rms { eps: config.norm.eps(), weight_offset: 0.0 };
+        }),
+        ("gemma", "the activation", silu),
+        ("starcoder2", "the tanh form", exact),
+        ("starcoder2", "a window", no_window),
+        ("gpt_bigcode", "the exact form", tanh),
+        ("gpt_bigcode_tanh", "the tanh form", exact),
+    ];
+    for (name, part, change) in table {
+        let mut fixture = Fixture::named(name);
+        change(&mut fixture.checkpoint.config);
+        match fixture.engine(Cpu::new()) {
+            Ok(mut engine) => {
+                let found = fixture.run(&mut engine, fixture.ids.len());
+                let [worst, ..] = differences(&found, &fixture.logits);
+                assert!(worst > 10.0 * TOLERANCE, "{name} without {part}: only {worst}");
+            }
+            Err(error) => {
+                let error = error.to_string();
+                assert!(
+                    error.contains("tensors that this architecture"),
+                    "{name}, {part}: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// Whatever a config says, the weights load or there is an error; nothing panics.
+#[test]
+fn no_config_makes_loading_panic() {
+    let values = [
+        json!(null),
+        json!(0),
+        json!(1),
+        json!(3),
+        json!(16),
+        json!(-1),
+        json!(0.5),
+        json!(1 << 19),
+        json!(1_u64 << 40),
+        json!(u64::MAX),
+        json!(true),
+        json!(false),
+        json!("gelu"),
+        json!([]),
+        json!({}),
+        json!({"rope_type": "linear", "factor": 2}),
+    ];
+    for mut fixture in Fixture::all() {
+        let path = folder().join(&fixture.name).join("config.json");
+        let text = std::fs::read_to_string(path).expect("a config");
+        let whole: serde_json::Value = serde_json::from_str(&text).expect("a sound config");
+        let keys: Vec<String> = whole.as_object().expect("an object").keys().cloned().collect();
+        let (mut num_loaded, mut num_refused) = (0, 0);
+        for key in &keys {
+            for value in &values {
+                let mut changed = whole.clone();
+                changed[key] = value.clone();
+                let parsed = ModelConfig::parse(&changed.to_string(), "config");
+                let error = match parsed {
+                    Ok(config) => {
+                        assert!(config.weight_bytes() > 0 && config.activation_bytes(48) > 0);
+                        fixture.checkpoint.config = config;
+                        fixture.engine(Cpu::new()).err().map(|error| error.to_string())
+                    }
+                    Err(error) => Some(error.to_string()),
+                };
+                let Some(error) = error else {
+                    num_loaded += 1;
+                    continue;
+                };
+                num_refused += 1;
+                let is_clear = error.len() > 10 && !error.contains('\n');
+                assert!(is_clear, "{} with {key} {value}: {error}", fixture.name);
+            }
+        }
+        assert!(num_loaded > 20 && num_refused > 50, "{num_loaded} and {num_refused}");
     }
 }
 
