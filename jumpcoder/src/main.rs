@@ -15,7 +15,7 @@ use cli::ending::{Ending, Failure};
 use cli::eval::eval;
 use cli::generate::generate;
 use cli::plan::{HiArgs, Surroundings};
-use cli::{inspect, selftest, throughput};
+use cli::{inspect, models, selftest, throughput};
 
 fn main() -> ExitCode {
     let ending = run(LowArgs::parse()).unwrap_or_else(|failure| {
@@ -36,6 +36,7 @@ fn run(args: LowArgs) -> Result<Ending, Failure> {
         Command::Bench(BenchCommand::Growth(args)) => growth(*args),
         Command::Doctor(args) => doctor(&args),
         Command::Inspect(args) => inspect::command(&args),
+        Command::Models(args) => models::command(&args),
         Command::Bench(BenchCommand::Kernels(args)) => selftest::kernels(&args),
         Command::Bench(BenchCommand::Decode(args)) => throughput::decode(&args),
         Command::Bench(BenchCommand::Prefill(args)) => throughput::prefill(&args),

@@ -100,12 +100,19 @@ const FAMILIES: [Family; 10] = [
 /// A family's prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FimTemplate {
+    /// What it looks like: special tokens, and the places of the texts, with blanks between.
+    pub prompt: String,
     parts: Vec<Part>,
     /// Tokens that end an infill, beside those that end every text of the model.
     pub end_tokens: Vec<TokenId>,
 }
 
 impl FimTemplate {
+    /// The families that are known, and their prompts.
+    pub fn families() -> impl Iterator<Item = (&'static str, &'static str)> {
+        FAMILIES.iter().flat_map(|family| family.names.iter().map(|name| (*name, family.prompt)))
+    }
+
     /// The template of the family whose tokens `tokenizer` has, if it has any.
     pub fn find(tokenizer: &Tokenizer) -> Option<Self> {
         let told = FAMILIES.iter().filter(|family| family.is_told_by_tokens);
@@ -165,7 +172,7 @@ impl FimTemplate {
         let mut end_tokens: Vec<TokenId> = ends.chain(own).collect();
         end_tokens.sort_unstable();
         end_tokens.dedup();
-        Ok(Self { parts, end_tokens })
+        Ok(Self { prompt: prompt.to_owned(), parts, end_tokens })
     }
 
     /// The prompt that asks for what belongs between `prefix` and `suffix`.

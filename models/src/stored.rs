@@ -1,5 +1,7 @@
 //! What the bytes of a tensor are.
 
+use std::fmt;
+
 use jump_kernels::Quantisation;
 use safetensors::Dtype;
 
@@ -18,6 +20,15 @@ impl Stored {
         match self {
             Self::Float(dtype) => len.checked_mul(dtype.bitsize() / 8),
             Self::Quantised(kind) => (len / kind.packet_len()).checked_mul(kind.packet_bytes()),
+        }
+    }
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Float(dtype) => write!(f, "{dtype:?}"),
+            Self::Quantised(kind) => write!(f, "{kind:?}"),
         }
     }
 }

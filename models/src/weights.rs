@@ -307,6 +307,16 @@ impl Weights {
         Err(ModelError::Weights { file, problem })
     }
 
+    /// How many values there are of each type, by its name.
+    pub fn num_values(&self) -> BTreeMap<String, usize> {
+        let mut num_values = BTreeMap::new();
+        for place in self.tensors.values() {
+            let len = place.shape.iter().product::<usize>();
+            *num_values.entry(place.stored.to_string()).or_default() += len;
+        }
+        num_values
+    }
+
     /// The seed, if the weights are random.
     pub(crate) fn seed(&self) -> Option<u64> {
         self.shards.iter().find_map(|shard| match shard.bytes {

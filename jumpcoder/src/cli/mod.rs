@@ -11,6 +11,7 @@ pub mod eval;
 pub mod generate;
 pub mod inspect;
 mod interrupt;
+pub mod models;
 pub mod plan;
 pub mod selftest;
 mod session;

@@ -14,6 +14,7 @@ mod folder;
 mod inspect;
 mod interruptions;
 mod model_files;
+mod models;
 mod mutations;
 mod outputs;
 mod problems;

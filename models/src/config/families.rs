@@ -163,7 +163,9 @@ fn llama_like(keys: &Keys, defaults: &Defaults) -> Result<ModelConfig, String> {
         positions: Positions::Rotary(Rope::read(keys)?),
         embedding_scale: 1.0,
         tied_head: keys.optional("tie_word_embeddings")?,
+        // Set for all families alike, as is the name.
         end_tokens: Vec::new(),
+        architecture: "",
         names: &TensorNames::LLAMA,
     })
 }
@@ -206,7 +208,9 @@ fn gpt_bigcode(keys: &Keys) -> Result<ModelConfig, String> {
         positions: Positions::Learned,
         embedding_scale: 1.0,
         tied_head: Some(keys.value_or("tie_word_embeddings", true)?),
+        // Set for all families alike, as is the name.
         end_tokens: Vec::new(),
+        architecture: "",
         names: &TensorNames::GPT_BIGCODE,
     })
 }

@@ -27,6 +27,8 @@ const MAX_COUNT: usize = 1 << 20;
 /// counts are at least 1. The forward pass knows nothing else of a family.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
+    /// The name of transformers' class.
+    pub architecture: &'static str,
     /// Transformer layers.
     pub num_layers: usize,
     /// Width of the residual stream.
@@ -120,6 +122,11 @@ impl OneOrMany {
 }
 
 impl ModelConfig {
+    /// The architectures whose forward pass is here.
+    pub fn architectures() -> impl Iterator<Item = &'static str> {
+        FAMILIES.into_iter().map(|(name, _)| name)
+    }
+
     /// Reads the text of a `config.json`; `file` names it in errors.
     ///
     /// # Errors
@@ -131,11 +138,12 @@ impl ModelConfig {
         // Before anything else: another architecture lacks keys that are required here, and its
         // name says more than a missing key.
         let found: Vec<String> = keys.value_or("architectures", Vec::new()).map_err(problem)?;
-        let Some((_, read)) = FAMILIES.iter().find(|(name, _)| found.iter().any(|n| n == name))
+        let Some((name, read)) = FAMILIES.iter().find(|(name, _)| found.iter().any(|n| n == name))
         else {
             return Err(unknown_architecture(&found, file));
         };
         let mut config = read(&keys).map_err(problem)?;
+        config.architecture = name;
         let end_tokens = keys.optional::<OneOrMany>("eos_token_id").map_err(problem)?;
         config.end_tokens = end_tokens.map_or_else(Vec::new, OneOrMany::into_tokens);
         config.check().map_err(problem)?;

@@ -23,7 +23,7 @@ pub use self::bench::{BenchCommand, GrowthArgs, OverheadArgs, WorkloadArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::eval::{EvalArgs, EvalCommand, InfillingArgs, JailArgs, ResultsArgs};
 pub use self::inspect::InspectArgs;
-pub use self::models::ModelArgs;
+pub use self::models::{ModelArgs, ModelsArgs};
 pub use self::selftest::{KernelsArgs, SelftestArgs};
 pub use self::throughput::{DecodeArgs, PrefillArgs, ScoreBenchArgs, SubjectArgs};
 
@@ -129,6 +129,10 @@ pub enum Command {
     /// null where scores decide. Lines and columns count from 1, columns in characters.
     #[command(after_help = format!("{INSPECT_EXAMPLES}\n\n{INSPECT_CODES}"))]
     Inspect(InspectArgs),
+    /// Say which models there is support for, or what models are and how much memory they need
+    ///
+    /// Their files are read and checked as before a run, but no weights are loaded.
+    Models(ModelsArgs),
     /// Check that a device computes what it should
     ///
     /// The instructions that kernels are made of, then every operation against its reference in

@@ -1,7 +1,9 @@
-//! Which models, and how they are asked.
+//! Which models, and how they are asked; the arguments of `models`, which describes them.
 
 use clap::Args;
 use jumpcoder::generator::ModelChoice;
+
+use super::{DeviceArgs, at_least_one};
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Models")]
@@ -19,4 +21,22 @@ pub struct ModelArgs {
     /// texts, with blanks between: `<PRE> {prefix} <SUF> {suffix} <MID>`.
     #[arg(long, value_name = "PROMPT")]
     pub fim: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ModelsArgs {
+    /// What is described: `tiny`, or checkpoints [default: what there is support for]
+    #[arg(value_name = "MODEL")]
+    pub models: Vec<ModelChoice>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Programs that are written at the same time, for the memory that they need
+    #[arg(long, value_name = "N", default_value = "8", value_parser = at_least_one)]
+    pub concurrency: usize,
+    /// Longest program in tokens, with its infill [default: 2048, or what the model can]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub max_context: Option<usize>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
