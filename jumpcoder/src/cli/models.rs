@@ -22,7 +22,7 @@ const MIB: f64 = (1 << 20) as f64;
 pub fn command(args: &ModelsArgs) -> Result<Ending, Failure> {
     if args.models.is_empty() {
         let support = Support::here();
-        return print(if args.json { json(&support) } else { support.text() }, Ending::Success);
+        return print(&if args.json { json(&support) } else { support.text() }, Ending::Success);
     }
     let device = device::open(&args.device, true)?;
     let found: Vec<_> =
@@ -33,10 +33,10 @@ pub fn command(args: &ModelsArgs) -> Result<Ending, Failure> {
     } else {
         found.iter().map(|answer| answer.text(args.concurrency)).collect::<Vec<_>>().join("\n")
     };
-    print(text, if has_error { Ending::SomeFailed } else { Ending::Success })
+    print(&text, if has_error { Ending::SomeFailed } else { Ending::Success })
 }
 
-fn print(text: String, ending: Ending) -> Result<Ending, Failure> {
+fn print(text: &str, ending: Ending) -> Result<Ending, Failure> {
     io::stdout().write_all(text.as_bytes()).map_err(Failure::stdout)?;
     Ok(ending)
 }
