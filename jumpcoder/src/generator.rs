@@ -140,9 +140,23 @@ impl Generator {
         settings: Settings,
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
+        let (model, infilling) = Self::open(model, infilling, &settings)?;
+        Self::from_checkpoints(model, infilling, device, settings, limits)
+    }
+
+    /// Reads the files of G and of I, if I is needed and a model of its own.
+    ///
+    /// # Errors
+    ///
+    /// A checkpoint that can't be used.
+    pub fn open(
+        model: &ModelChoice,
+        infilling: Option<&ModelChoice>,
+        settings: &Settings,
+    ) -> Result<(Checkpoint, Option<Checkpoint>), ModelError> {
         let infilling = infilling.filter(|choice| settings.mode != Mode::Ar && *choice != model);
         let infilling = infilling.map(ModelChoice::open).transpose()?;
-        Self::from_checkpoints(model.open()?, infilling, device, settings, limits)
+        Ok((model.open()?, infilling))
     }
 
     /// As [`Generator::new`], of models whose files have been read.

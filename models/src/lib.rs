@@ -29,4 +29,4 @@ pub use gguf::Gguf;
 pub use names::{QkvNames, TensorNames};
 pub use shapes::ModelShape;
 pub use tokenizer::{Encoding, Tokenizer};
-pub use weights::{Tensor, Weights};
+pub use weights::{OnRead, Tensor, Weights};

@@ -57,7 +57,11 @@ pub struct Weights {
     shards: Vec<Shard>,
     tensors: BTreeMap<String, TensorPlace>,
     read: RefCell<BTreeSet<String>>,
+    on_read: RefCell<Option<OnRead>>,
 }
+
+/// Hears how many tensors have been read, and how many there are.
+pub type OnRead = Box<dyn FnMut(usize, usize) + Send>;
 
 /// The values of one tensor: borrowed from the file where there is one whose alignment allows.
 pub enum Tensor<'a> {
@@ -160,7 +164,7 @@ impl Weights {
             |(name, shape)| (name, TensorPlace { shard: 0, stored, shape, rows, start: 0, end: 0 });
         let shards = vec![Shard { file: file.to_owned(), bytes: Bytes::Random(seed) }];
         let tensors = config.tensors().map(place).collect();
-        Self { shards, tensors, read: RefCell::default() }
+        Self { shards, tensors, read: RefCell::default(), on_read: RefCell::default() }
     }
 
     /// Maps a GGUF file and reads what else it says.
@@ -176,7 +180,15 @@ impl Weights {
             (name, TensorPlace { shard: 0, stored, shape, rows, start, end })
         });
         let tensors = tensors.collect();
-        Ok((Self { shards: vec![shard], tensors, read: RefCell::default() }, gguf))
+        Ok((
+            Self {
+                shards: vec![shard],
+                tensors,
+                read: RefCell::default(),
+                on_read: RefCell::default(),
+            },
+            gguf,
+        ))
     }
 
     fn from_shards(shards: Vec<Shard>) -> Result<Self, ModelError> {
@@ -190,7 +202,13 @@ impl Weights {
                 }
             }
         }
-        Ok(Self { shards, tensors, read: RefCell::default() })
+        Ok(Self { shards, tensors, read: RefCell::default(), on_read: RefCell::default() })
+    }
+
+    /// Tells `on_read` of each tensor that is read for the first time, until the weights are
+    /// dropped.
+    pub fn watch(&self, on_read: OnRead) {
+        *self.on_read.borrow_mut() = Some(on_read);
     }
 
     /// Is there such a tensor?
@@ -205,7 +223,11 @@ impl Weights {
     /// No such tensor, another shape, or a dtype that isn't a 16- or 32-bit float.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, ModelError> {
         let place = self.place(name, shape)?;
-        self.read.borrow_mut().insert(name.to_owned());
+        if self.read.borrow_mut().insert(name.to_owned())
+            && let Some(on_read) = &mut *self.on_read.borrow_mut()
+        {
+            on_read(self.read.borrow().len(), self.tensors.len());
+        }
         let Shard { file, bytes } = &self.shards[place.shard];
         if let Bytes::Random(seed) = bytes {
             return Ok(Tensor::Bf16(Cow::Owned(random::tensor(*seed, name, shape))));

@@ -1,7 +1,8 @@
 //! The command `generate`: everything that can be refused is looked at first, then the models are
 //! loaded, then the session runs.
 
-use jumpcoder::generator::{Generator, Limits};
+use jumpcoder::device::Device;
+use jumpcoder::generator::{Generator, GeneratorError, Limits};
 use jumpcoder::listener::trace::Trace;
 use jumpcoder::output::Output;
 use jumpcoder::problem;
@@ -10,7 +11,7 @@ use jumpcoder::scheduler::Submission;
 use super::ending::{Breakdown, Ending, Failure};
 use super::plan::{HiArgs, Target};
 use super::session::Session;
-use super::{device, interrupt, say};
+use super::{device, interrupt, loading, say};
 
 pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let problems = problem::read(&args.source)?;
@@ -32,14 +33,7 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
     let concurrency = args.limits.concurrency.min(num_tasks);
     let limits = Limits { concurrency, ..args.limits };
     pool.install(|| {
-        let mut generator = Generator::new(
-            &args.model,
-            args.infilling_model.as_ref(),
-            &device,
-            args.settings.clone(),
-            limits,
-        )
-        .map_err(Failure::Model)?;
+        let mut generator = generator(args, &device, limits).map_err(Failure::Model)?;
         let identity = generator.model_identity();
         let session = Session { args, problems: &problems, output, trace, stop: &stop };
         let report = session.run(&identity, |tasks, observer, stop| {
@@ -50,4 +44,15 @@ pub fn generate(args: &HiArgs) -> Result<Ending, Failure> {
         }
         Ok(report.ending)
     })
+}
+
+/// Loads the models, and shows how far that is.
+fn generator(args: &HiArgs, device: &Device, limits: Limits) -> Result<Generator, GeneratorError> {
+    let settings = args.settings.clone();
+    let (model, infilling) =
+        Generator::open(&args.model, args.infilling_model.as_ref(), &settings)?;
+    for checkpoint in [Some(&model), infilling.as_ref()].into_iter().flatten() {
+        loading::watch(checkpoint, args.view);
+    }
+    Generator::from_checkpoints(model, infilling, device, settings, limits)
 }

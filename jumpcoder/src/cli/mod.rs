@@ -11,6 +11,7 @@ pub mod eval;
 pub mod generate;
 pub mod inspect;
 mod interrupt;
+mod loading;
 pub mod models;
 pub mod plan;
 pub mod selftest;
