@@ -28,12 +28,17 @@ struct Case {
     first_step_margin_below_0_1: Option<usize>,
 }
 
-fn smollm2() -> Option<Checkpoint> {
-    let Some(path) = std::env::var_os(FILE).map(PathBuf::from) else {
+/// The path of the file; `None`, with a visible line, if none is named.
+pub fn smollm2_path() -> Option<PathBuf> {
+    let path = std::env::var_os(FILE).map(PathBuf::from);
+    if path.is_none() {
         skipped(&format!("the file that {FILE} names"));
-        return None;
-    };
-    Some(Checkpoint::open(&path).unwrap_or_else(|error| panic!("{error}")))
+    }
+    path
+}
+
+fn smollm2() -> Option<Checkpoint> {
+    Some(Checkpoint::open(&smollm2_path()?).unwrap_or_else(|error| panic!("{error}")))
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod shared;
 mod sharing;
 mod simulation;
 mod tidy;
+mod two_models;

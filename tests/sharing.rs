@@ -204,7 +204,7 @@ fn little_memory_only_takes_longer() {
 #[test]
 fn an_infilling_model_of_its_own_finds_the_same() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny");
-    let infilling = ModelChoice::Directory(directory);
+    let infilling = ModelChoice::Path(directory);
     let limits = Limits { concurrency: 4, ..Limits::default() };
     let (tasks, settings) = (tasks(1), Settings::default());
     let (apart, _) = run_with(&tasks, Some(&infilling), &settings, limits);

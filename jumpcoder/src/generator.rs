@@ -26,8 +26,8 @@ const CHUNK_LEN: usize = 256;
 pub enum ModelChoice {
     /// The one in the binary.
     Tiny,
-    /// A directory in Hugging Face's layout.
-    Directory(PathBuf),
+    /// A directory in Hugging Face's layout, or a GGUF file.
+    Path(PathBuf),
 }
 
 impl ModelChoice {
@@ -39,7 +39,7 @@ impl ModelChoice {
     pub fn open(&self) -> Result<Checkpoint, ModelError> {
         match self {
             Self::Tiny => Checkpoint::tiny(),
-            Self::Directory(directory) => Checkpoint::open(directory),
+            Self::Path(path) => Checkpoint::open(path),
         }
     }
 }
@@ -48,7 +48,7 @@ impl FromStr for ModelChoice {
     type Err = Infallible;
 
     fn from_str(name: &str) -> Result<Self, Infallible> {
-        Ok(if name == "tiny" { Self::Tiny } else { Self::Directory(name.into()) })
+        Ok(if name == "tiny" { Self::Tiny } else { Self::Path(name.into()) })
     }
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for ModelChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tiny => f.write_str("tiny"),
-            Self::Directory(path) => path.display().fmt(f),
+            Self::Path(path) => path.display().fmt(f),
         }
     }
 }

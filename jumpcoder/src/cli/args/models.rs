@@ -8,7 +8,7 @@ use super::{DeviceArgs, at_least_one};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Models")]
 pub struct ModelArgs {
-    /// `tiny`, the embedded model, or a folder in Hugging Face layout
+    /// `tiny`, the embedded model, a folder in Hugging Face layout, or a GGUF file
     #[arg(long, value_name = "MODEL", default_value = "tiny")]
     pub model: ModelChoice,
     /// The model that fills in what is missing [default: the same as --model]
