@@ -55,7 +55,7 @@ pub struct InfillingArgs {
     /// Problems with `prompt`, `suffix` and tests; may be repeated
     #[arg(long, value_name = "FILE", required = true)]
     pub data: Vec<PathBuf>,
-    /// `tiny`, the embedded model, or a folder in Hugging Face layout
+    /// `tiny`, the embedded model, a folder in Hugging Face layout, or a GGUF file
     #[arg(long, value_name = "MODEL", default_value = "tiny")]
     pub model: ModelChoice,
     /// How the model is asked, where its tokens don't tell: see `generate --help`

@@ -81,7 +81,7 @@ Examples:
   jumpcoder generate --input HumanEval.jsonl.gz --output samples.jsonl
       A benchmark. Go on with --resume if it was interrupted.
   jumpcoder generate --model ~/models/deepseek-coder-1.3b-base --max-context 2048 --concurrency 1
-      Another model: a folder in Hugging Face layout, which must know fill-in-the-middle.
+      Another model: a folder in Hugging Face layout, or a GGUF file.
   jumpcoder generate --input HumanEval.jsonl.gz --output many.jsonl --samples 10 --temperature 0.8
       Ten programs for each problem.
   echo '{\"id\": 1, \"prompt\": \"def add(a, b):\\n\"}' | jumpcoder generate --input - --output -

@@ -51,7 +51,7 @@ pub struct ScoreBenchArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Subject")]
 pub struct SubjectArgs {
-    /// `tiny`, the embedded model, or a folder in Hugging Face layout
+    /// `tiny`, the embedded model, a folder in Hugging Face layout, or a GGUF file
     #[arg(long, value_name = "MODEL", default_value = "tiny")]
     pub model: ModelChoice,
     /// Take random weights of this shape: a known name, or a config.json
