@@ -11,6 +11,7 @@ use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
 use jumpcoder::mechanism::{Mechanism, Mechanisms};
 use jumpcoder::problem::{self, Source};
+use jumpcoder::prompt_format::PromptFormat;
 use jumpcoder::scheduler::{RunStats, Submission};
 use jumpcoder::settings::{Mode, SamplingSettings, Settings};
 use jumpcoder::task::{Insertion, Observer, Solution, Task, TaskError};
@@ -161,6 +162,20 @@ fn no_mechanism_changes_a_program() {
     check(&tasks(1), &Settings::default(), &ways);
     let ways = ways.map(|way| Way { concurrency: 1, ..way });
     check(&tasks(1), &Settings { score: ScoreKind::LogProb, ..Settings::default() }, &ways);
+}
+
+#[test]
+fn words_before_a_program_change_nothing_of_it() {
+    let settings = |mode| Settings {
+        prompt_format: PromptFormat::WizardCoder,
+        mode,
+        max_lines: 12,
+        ..Settings::default()
+    };
+    let without_forks = Mechanisms::all().without(Mechanism::Fork);
+    let ways = [TOGETHER, Way { mechanisms: without_forks, chunk_len: 5, ..TOGETHER }];
+    let programs = check(&tasks(1), &settings(Mode::Filtered), &ways);
+    assert!(programs.0.iter().all(|(_, text, _)| !text.contains("###") && !text.contains("```")));
 }
 
 #[test]

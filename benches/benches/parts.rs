@@ -159,7 +159,8 @@ fn texts(criterion: &mut Criterion) {
         bencher.iter(|| tokenizer.encode(black_box(PROGRAM)));
     });
     group.bench_function(BenchmarkId::new("tokenising remembered lines", NUM_LINES), |bencher| {
-        bencher.iter(|| tokenizer.encode_program(black_box(&lines)));
+        let preamble = tokenizer.plain_preamble("");
+        bencher.iter(|| tokenizer.encode_program(&preamble, black_box(&lines)));
     });
     group.finish();
 }

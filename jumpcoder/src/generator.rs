@@ -105,6 +105,14 @@ pub enum GeneratorError {
         /// What there is.
         free_mib: usize,
     },
+    /// The generation model can't be asked as the settings say.
+    #[error("{model} can't be asked so: {problem}")]
+    PromptFormat {
+        /// The model.
+        model: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// The infilling model wasn't made for it.
     #[error(
         "{model} can't fill in the middle: its vocabulary has no known infilling tokens. Name \
@@ -172,6 +180,9 @@ impl Generator {
         settings: Settings,
         limits: Limits,
     ) -> Result<Self, GeneratorError> {
+        settings.prompt_format.check(checkpoint.chat.as_ref()).map_err(|problem| {
+            GeneratorError::PromptFormat { model: checkpoint.name.clone(), problem }
+        })?;
         let jumps = settings.mode != Mode::Ar;
         let fim = settings.fim.as_deref().filter(|_| jumps);
         let (checkpoint, infilling) = match infilling {

@@ -22,6 +22,7 @@ pub mod output;
 pub mod overhead;
 pub mod problem;
 pub mod program;
+pub mod prompt_format;
 pub mod replay;
 pub mod request;
 pub mod scheduler;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jump_engine::LanguageModel;
 use jump_kernels::TokenId;
-use jump_models::{Checkpoint, FimTemplate, Tokenizer};
+use jump_models::{ChatTemplate, Checkpoint, FimTemplate, Tokenizer};
 
 use crate::idle::IdleSequences;
 
@@ -19,6 +19,8 @@ pub struct ReadyModel {
     pub tokenizer: Tokenizer,
     /// How to ask it to fill in the middle, if it can.
     pub fim: Option<FimTemplate>,
+    /// How conversations with it are written down, if it knows any.
+    pub chat: Option<ChatTemplate>,
     /// Tokens that end a text.
     pub end_tokens: Vec<TokenId>,
     /// Tokens that end an infill.
@@ -30,8 +32,8 @@ pub struct ReadyModel {
 impl ReadyModel {
     /// Keeps of `checkpoint` what is needed beside the weights, which `engine` has.
     pub fn new(engine: Box<dyn LanguageModel>, checkpoint: Checkpoint) -> Self {
-        let Checkpoint { tokenizer, fim, end_tokens, .. } = checkpoint;
-        Self::of_parts(engine, tokenizer, fim, end_tokens)
+        let Checkpoint { tokenizer, fim, chat, end_tokens, .. } = checkpoint;
+        Self { chat, ..Self::of_parts(engine, tokenizer, fim, end_tokens) }
     }
 
     /// A model that need not be from a checkpoint.
@@ -44,7 +46,7 @@ impl ReadyModel {
         let (idle, beginnings) = (IdleSequences::default(), HashMap::new());
         let infill_ends = fim.iter().flat_map(|fim| &fim.end_tokens);
         let infill_end_tokens = end_tokens.iter().chain(infill_ends).copied().collect();
-        Self { engine, idle, tokenizer, fim, end_tokens, infill_end_tokens, beginnings }
+        Self { engine, idle, tokenizer, fim, chat: None, end_tokens, infill_end_tokens, beginnings }
     }
 
     /// The tokens that begin with one of `texts`, but for blanks.

@@ -6,6 +6,7 @@ use jump_kernels::ScoreKind;
 use serde::{Deserialize, Serialize};
 
 use crate::mechanism::{Mechanism, Mechanisms};
+use crate::prompt_format::PromptFormat;
 
 /// Which programs are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,9 @@ pub struct Settings {
     /// Who judges them then.
     #[serde(default)]
     pub checker: Checker,
+    /// How the generation model is asked.
+    #[serde(default, skip_serializing_if = "PromptFormat::is_plain")]
+    pub prompt_format: PromptFormat,
     /// How the infilling model is asked: a family's name, or a prompt (see
     /// [`FimTemplate::parse`](jump_models::FimTemplate::parse)). By default its tokens tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +112,7 @@ impl Default for Settings {
             infill_prompt: true,
             ast_judge: true,
             checker: Checker::Tree,
+            prompt_format: PromptFormat::Plain,
             fim: None,
             reference_quirks: false,
             sampling: None,

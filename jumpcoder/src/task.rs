@@ -120,6 +120,9 @@ pub enum TaskError {
     /// Nobody wants it any more.
     #[error("cancelled")]
     Cancelled,
+    /// The words that ask for it can't be put together.
+    #[error("{0}: use --prompt-format plain")]
+    ChatTemplate(String),
     /// The machine is too small for it.
     #[error(
         "it needs {needed} KV blocks at once, but there are {total}: lower --k, --max-context or \

@@ -9,7 +9,10 @@ use jump_kernels::TokenId;
 
 use crate::config::{check_end_tokens, generation_end_tokens};
 use crate::gguf::MAGIC;
-use crate::{FimTemplate, Gguf, ModelConfig, ModelError, ModelShape, Tokenizer, Weights};
+use crate::{
+    ChatTemplate, FimTemplate, Gguf, ModelConfig, ModelError, ModelShape, Tokenizer,
+    TokenizerConfig, Weights,
+};
 
 /// What [`Checkpoint::open`] looks for.
 pub(crate) const EXPECTED_FILES: &str =
@@ -33,6 +36,8 @@ pub struct Checkpoint {
     pub tokenizer: Tokenizer,
     /// How to ask it to fill in the middle; `None` if it can't.
     pub fim: Option<FimTemplate>,
+    /// How conversations with it are written down; `None` if it was trained on none.
+    pub chat: Option<ChatTemplate>,
     /// Tokens that end a text.
     pub end_tokens: Vec<TokenId>,
 }
@@ -49,6 +54,7 @@ impl Checkpoint {
             include_str!("../tiny/config.json"),
             Some(include_str!("../tiny/generation_config.json")),
             include_bytes!("../tiny/tokenizer.json"),
+            TokenizerConfig::default(),
             Weights::embedded(&TINY_WEIGHTS.0, "the embedded model")?,
         )
     }
@@ -64,22 +70,31 @@ impl Checkpoint {
 
     fn open_gguf(path: &Path) -> Result<Self, ModelError> {
         let name = path.display().to_string();
-        let (weights, Gguf { config, tokenizer, .. }) = Weights::open_gguf(path)?;
+        let (weights, Gguf { config, tokenizer, chat, .. }) = Weights::open_gguf(path)?;
         let end_tokens = config.end_tokens.clone();
-        Self::assemble(&name, config, (tokenizer, name.clone()), weights, end_tokens)
+        let tokenizer = (tokenizer, name.clone());
+        let checkpoint = Self::assemble(&name, config, tokenizer, weights, end_tokens)?;
+        Ok(Self { chat, ..checkpoint })
     }
 
     fn open_directory(directory: &Path) -> Result<Self, ModelError> {
         let config = read(directory, "config.json")?;
         let tokenizer = read(directory, "tokenizer.json")?;
-        let generation = directory.join("generation_config.json").exists();
-        let generation = generation.then(|| read(directory, "generation_config.json"));
-        let generation = generation.transpose()?;
+        let generation = read_if_there(directory, "generation_config.json")?;
+        let name = directory.display().to_string();
+        let tokenizer_config = read_if_there(directory, "tokenizer_config.json")?;
+        let template = read_if_there(directory, "chat_template.jinja")?;
+        let tokenizer_config = TokenizerConfig::parse(
+            tokenizer_config.as_deref(),
+            template.map(|text| String::from_utf8_lossy(&text).into_owned()),
+            &format!("{name}/tokenizer_config.json"),
+        )?;
         Self::of_files(
-            &directory.display().to_string(),
+            &name,
             &String::from_utf8_lossy(&config),
             generation.as_deref().map(String::from_utf8_lossy).as_deref(),
             &tokenizer,
+            tokenizer_config,
             Weights::open(directory)?,
         )
     }
@@ -122,6 +137,7 @@ impl Checkpoint {
         config: &str,
         generation: Option<&str>,
         tokenizer: &[u8],
+        tokenizer_config: TokenizerConfig,
         weights: Weights,
     ) -> Result<Self, ModelError> {
         let config = ModelConfig::parse(config, &format!("{name}/config.json"))?;
@@ -133,8 +149,17 @@ impl Checkpoint {
             checked.map_err(|problem| ModelError::Config { file, problem })?;
         }
         let file = format!("{name}/tokenizer.json");
-        let tokenizer = Tokenizer::parse(tokenizer, &file)?;
-        Self::assemble(name, config, (tokenizer, file), weights, end_tokens)
+        let TokenizerConfig { adds_bos, bos_token, chat } = tokenizer_config;
+        let mut tokenizer = Tokenizer::parse(tokenizer, &file)?;
+        if let Some(adds_bos) = adds_bos {
+            let told = tokenizer.with_bos(bos_token.as_deref().filter(|_| adds_bos));
+            tokenizer = told.map_err(|problem| {
+                let file = format!("{name}/tokenizer_config.json");
+                ModelError::Config { file, problem }
+            })?;
+        }
+        let checkpoint = Self::assemble(name, config, (tokenizer, file), weights, end_tokens)?;
+        Ok(Self { chat, ..checkpoint })
     }
 
     fn assemble(
@@ -157,7 +182,7 @@ impl Checkpoint {
         end_tokens.sort_unstable();
         end_tokens.dedup();
         let fim = FimTemplate::find(&tokenizer);
-        Ok(Self { name: name.to_owned(), config, weights, tokenizer, fim, end_tokens })
+        Ok(Self { name: name.to_owned(), config, weights, tokenizer, fim, chat: None, end_tokens })
     }
 
     /// A number that tells checkpoints apart by their tensors' names and first bytes (FNV-1a).
@@ -201,6 +226,10 @@ fn begins_with_magic(path: &Path) -> Result<bool, ModelError> {
     let file = File::open(path).and_then(|file| file.take(4).read_to_end(&mut magic));
     file.map_err(|reason| ModelError::Read { path: path.to_owned(), reason })?;
     Ok(magic == MAGIC)
+}
+
+fn read_if_there(directory: &Path, file: &'static str) -> Result<Option<Vec<u8>>, ModelError> {
+    directory.join(file).exists().then(|| read(directory, file)).transpose()
 }
 
 fn read(directory: &Path, file: &'static str) -> Result<Vec<u8>, ModelError> {

@@ -8,6 +8,8 @@ use jump_kernels::TokenId;
 use tokenizers::{AddedToken, ModelWrapper};
 
 use crate::ModelError;
+pub use preamble::{Preamble, PreamblePart};
+
 use dummy_prefix::DummyPrefix;
 use guard::guarded;
 use seams::Seams;
@@ -15,6 +17,7 @@ use spelling::Spelling;
 
 mod dummy_prefix;
 mod guard;
+mod preamble;
 mod seams;
 mod spelling;
 mod stages;
@@ -113,6 +116,18 @@ impl Tokenizer {
         self.bos
     }
 
+    /// The same tokenizer, told by another file whether every text begins with this token.
+    ///
+    /// # Errors
+    ///
+    /// If the vocabulary has no such special token.
+    pub fn with_bos(self, bos: Option<&str>) -> Result<Self, String> {
+        let find =
+            |bos| self.special(bos).ok_or_else(|| format!("bos_token {bos:?} is no special token"));
+        let bos = bos.map(find).transpose()?;
+        Ok(Self { bos, ..self })
+    }
+
     /// The id of a special token by its string.
     pub fn special(&self, content: &str) -> Option<TokenId> {
         let id = self.inner.token_to_id(content)?;
@@ -153,15 +168,21 @@ impl Tokenizer {
         encoding.ids
     }
 
-    /// The tokens of the program `lines`, each ending in `\n`, with a beginning token if the
-    /// tokenizer adds one.
-    pub fn encode_program<S: AsRef<str>>(&self, lines: &[S]) -> Encoding {
-        let mut encoding = Encoding::default();
-        if let Some(bos) = self.bos {
-            encoding.ids.push(bos);
-            encoding.lines.push(None);
+    /// The tokens of the program `lines`, each ending in `\n`, after a preamble. A token of both
+    /// counts for the program.
+    pub fn encode_program<S: AsRef<str>>(&self, preamble: &Preamble, lines: &[S]) -> Encoding {
+        let Preamble { ids, text, begins_text } = preamble;
+        let mut encoding = Encoding { ids: ids.clone(), lines: vec![None; ids.len()] };
+        let whole = text.clone() + &concat(lines);
+        if *begins_text {
+            self.append(&self.dummy_prefix.before(&whole), &mut encoding);
+        } else {
+            self.append(&whole, &mut encoding);
         }
-        self.append(&self.dummy_prefix.before(&concat(lines)), &mut encoding);
+        let num_before = num_newlines(text.as_bytes());
+        for line in &mut encoding.lines {
+            *line = line.and_then(|line| line.checked_sub(num_before));
+        }
         encoding
     }
 

@@ -4,6 +4,7 @@
 use jump_engine::EngineSize;
 use jump_kernels::{BLOCK_LEN, ScoreKind, mix_key};
 use jumpcoder::mechanism::{Mechanism, Mechanisms};
+use jumpcoder::prompt_format::PromptFormat;
 use jumpcoder::scheduler::Width;
 use jumpcoder::settings::{Checker, Mode, SamplingSettings, Settings};
 use jumpcoder::task::Task;
@@ -147,6 +148,7 @@ fn settings(draw: &mut Draw) -> Settings {
         SamplingSettings { temperature: 0.8, top_k: None, top_p: 0.95, seed: draw.number() };
     Settings {
         checker: Checker::Tree,
+        prompt_format: PromptFormat::Plain,
         fim: None,
         mode: draw.pick(&[Mode::Ar, Mode::Jump, Mode::Jump, Mode::Filtered, Mode::Filtered]),
         num_positions: draw.pick(&[1, 1, 2, 2, 3, 5]),

@@ -148,6 +148,7 @@ impl HiArgs {
                 mode,
                 sampling: sampling(&args.sampling)?,
                 mechanisms: mechanisms(&args.way),
+                prompt_format: args.models.prompt_format.into(),
                 fim: args.models.fim,
                 ..settings(&args.algorithm)
             },
@@ -174,6 +175,7 @@ impl HiArgs {
             infill_prompt,
             ast_judge,
             checker,
+            prompt_format,
             fim,
             mechanisms: _, // They change the way, never the program.
             reference_quirks,
@@ -186,7 +188,10 @@ impl HiArgs {
         let has_samples = (self.num_samples > 1).to_string();
         let kinds = format!("{mode:?} {score:?} {sampling:?} {checker:?}");
         let parts = [model_identity, &kinds, &numbers, &switches, &context, &has_samples];
-        output::digest(parts.into_iter().chain(fim.as_deref()))
+        // The default adds nothing, so that older files can be gone on with.
+        let fim = fim.as_ref().map(|fim| format!("fim {fim}"));
+        let format = (!prompt_format.is_plain()).then(|| format!("format {prompt_format:?}"));
+        output::digest(parts.into_iter().chain(fim.as_deref()).chain(format.as_deref()))
     }
 }
 
@@ -376,6 +381,7 @@ mod tests {
             ("--top-k 40", "--top-k means nothing where"),
             ("--top-p 0.9", "add --temperature"),
             ("--mode ar --infilling-model x", "--infilling-model means nothing"),
+            ("--prompt-format x", "[possible values: plain, chat, wizardcoder]"),
             ("--mode ar --fim qwen", "--fim means nothing with --mode ar"),
             ("--input Cargo.toml --output ./Cargo.toml", "--input and --output are the same file"),
             ("--output new --trace ./new", "--output and --trace are the same file"),
@@ -436,6 +442,7 @@ mod tests {
             digest("--tau 0.4"),
             digest("--mode ar"),
             digest("--fim mellum"),
+            digest("--prompt-format chat"),
             digest("--no-infill-prompt"),
             digest("--infill-comments"),
             digest("--max-context 100"),

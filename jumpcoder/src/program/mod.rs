@@ -5,8 +5,10 @@
 
 pub mod line_writer;
 
+use std::sync::Arc;
+
 use jump_kernels::TokenId;
-use jump_models::{Encoding, Tokenizer};
+use jump_models::{Encoding, Preamble, Tokenizer};
 
 /// A line of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,30 +61,48 @@ pub struct KnownScores {
 /// A program and what is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
+    preamble: Arc<Preamble>,
     lines: Vec<Line>,
     encoding: Encoding,
     scores: Vec<Option<f32>>,
 }
 
 impl Program {
-    /// The program that a prompt is, with what is `known` of it. `None` if the prompt is blank.
-    pub fn from_prompt(prompt: &str, tokenizer: &Tokenizer, known: &KnownScores) -> Option<Self> {
+    /// The program that a prompt is, after a preamble, with what is `known` of it. `None` if the
+    /// prompt is blank.
+    pub fn from_prompt(
+        prompt: &str,
+        preamble: Preamble,
+        tokenizer: &Tokenizer,
+        known: &KnownScores,
+    ) -> Option<Self> {
         let prompt = prompt.trim_end();
         if prompt.is_empty() {
             return None;
         }
         let lines = prompt.split('\n');
         let lines = lines.map(|line| Line { text: format!("{line}\n"), is_prompt: true });
-        Some(Self::new(lines.collect(), tokenizer, known))
+        Some(Self::new(Arc::new(preamble), lines.collect(), tokenizer, known))
     }
 
-    /// A program of these lines; as long as its tokens are those of `known`, it has their scores.
-    pub fn new(lines: Vec<Line>, tokenizer: &Tokenizer, known: &KnownScores) -> Self {
-        let encoding = tokenizer.encode_program(&lines);
+    /// The program of other lines after the same preamble; as long as its tokens are those of
+    /// `known`, it has their scores.
+    #[must_use]
+    pub fn with_lines(&self, lines: Vec<Line>, tokenizer: &Tokenizer, known: &KnownScores) -> Self {
+        Self::new(Arc::clone(&self.preamble), lines, tokenizer, known)
+    }
+
+    fn new(
+        preamble: Arc<Preamble>,
+        lines: Vec<Line>,
+        tokenizer: &Tokenizer,
+        known: &KnownScores,
+    ) -> Self {
+        let encoding = tokenizer.encode_program(&preamble, &lines);
         let num_known = common_prefix_len(&encoding.ids, &known.ids);
         let mut scores = known.scores[..num_known].to_vec();
         scores.resize(encoding.ids.len(), None);
-        Self { lines, encoding, scores }
+        Self { preamble, lines, encoding, scores }
     }
 
     /// The lines.
@@ -98,6 +118,15 @@ impl Program {
     /// The tokens.
     pub fn ids(&self) -> &[TokenId] {
         &self.encoding.ids
+    }
+
+    /// The first token that isn't of the preamble.
+    pub fn start(&self) -> usize {
+        if self.preamble.has_text() {
+            let first = self.encoding.lines.iter().position(Option::is_some);
+            return first.unwrap_or(self.encoding.ids.len());
+        }
+        self.preamble.ids_len()
     }
 
     /// For each token the line that it counts for, if it counts.

@@ -333,7 +333,7 @@ impl Request {
         let inserted = inserted.map(|text| Line { text: text.clone(), is_prompt: false });
         let lines = [before, &inserted.collect::<Vec<_>>(), after].concat();
         let tokenizer = &cx.models.get(Role::Generation).tokenizer;
-        renewed(lines, tokenizer, &self.program.known_scores(), cx.settings)
+        renewed(&self.program, lines, tokenizer, &self.program.known_scores(), cx.settings)
     }
 
     /// Makes `program` the program: it has the insertion of `report`.
@@ -371,7 +371,7 @@ impl Request {
         let lines = [self.program.lines(), &[Line::written(&written.text)]].concat();
         let known = self.next_line.known_scores(&self.program);
         let tokenizer = &cx.models.get(Role::Generation).tokenizer;
-        renewed(lines, tokenizer, &known, cx.settings)
+        renewed(&self.program, lines, tokenizer, &known, cx.settings)
     }
 
     /// Gives all blocks back. The round is begun again by [`Request::begin_round`]; what was run
@@ -405,12 +405,13 @@ fn may_go_on(program: &Program, num_rounds: usize, cx: &Context<'_>) -> bool {
 
 /// A program that has changed. The reference scores its first token anew, after its last one.
 fn renewed(
+    old: &Program,
     lines: Vec<Line>,
     tokenizer: &Tokenizer,
     known: &KnownScores,
     settings: &Settings,
 ) -> Program {
-    let mut program = Program::new(lines, tokenizer, known);
+    let mut program = old.with_lines(lines, tokenizer, known);
     if settings.reference_quirks {
         program.forget_first_score();
     }

@@ -17,8 +17,8 @@ pub struct Perplexities {
 }
 
 impl Perplexities {
-    /// Runs every token of each program for its log-probability, as far as the context reaches: the
-    /// last line may have gone beyond it.
+    /// Runs every token of each program, but for the preamble's, for its log-probability, as far as
+    /// the context reaches: the last line may have gone beyond it.
     pub fn begin(programs: &[&Program], counts: &mut TokenCounts, cx: &mut Context<'_>) -> Self {
         let mut sequences = Vec::new();
         let mut num_ordered = 0;
@@ -28,8 +28,9 @@ impl Perplexities {
             let ids = &program.ids()[..program.ids().len().min(context_len)];
             num_ordered += ids.len();
             // What the last token predicts isn't asked for, but a text of one token must run too.
-            let targets = ids.iter().skip(1).enumerate();
-            let targets = targets.map(|(after, &token)| ScoreTarget { after, token }).collect();
+            let targets = ids.iter().enumerate().skip(program.start().max(1));
+            let target = |(idx, &token): (usize, &_)| ScoreTarget { after: idx - 1, token };
+            let targets = targets.map(target).collect();
             let (tokens, score) = (ids.to_vec(), ScoreKind::LogProb);
             let work = Work { sequence, tokens, targets, next: None, score, full_head: false };
             cx.order(Role::Generation, Slot::Perplexity(program_idx), work);

@@ -128,7 +128,7 @@ impl Attempt {
         let context_len = cx.context_len(Role::Generation);
         let model = cx.models.get_mut(Role::Generation);
         let lines = candidate.lines(old);
-        let mut program = Program::new(lines, &model.tokenizer, &old.known_scores());
+        let mut program = old.with_lines(lines, &model.tokenizer, &old.known_scores());
         if cx.settings.reference_quirks {
             program.forget_first_score();
         }
@@ -269,7 +269,7 @@ impl Attempt {
         let lines = self.program.lines()[..num_kept].to_vec();
         let tokenizer = &models.get(Role::Generation).tokenizer;
         let fork = self.fork.expect("it isn't rejected");
-        (Program::new(lines, tokenizer, &self.program.known_scores()), fork)
+        (self.program.with_lines(lines, tokenizer, &self.program.known_scores()), fork)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::language::compiler::compiled;
 use crate::language::{self, Language};
 use crate::models::{Models, Role};
 use crate::program::{KnownScores, Program};
+use crate::prompt_format::FENCE;
 use crate::request::order::{Context, Slot};
 use crate::request::perplexity::Perplexities;
 use crate::request::{Beginning, Request};
@@ -81,7 +82,9 @@ impl Writing {
         let language = known_language(task, cx.settings)?;
         let model = cx.models.get(Role::Generation);
         let scores = assignment.scores.clone().unwrap_or_default();
-        let prompt = Program::from_prompt(&task.prompt, &model.tokenizer, &scores);
+        let format = cx.settings.prompt_format;
+        let preamble = format.preamble(task, &model.tokenizer, model.chat.as_ref())?;
+        let prompt = Program::from_prompt(&task.prompt, preamble, &model.tokenizer, &scores);
         let prompt = prompt.ok_or(TaskError::EmptyPrompt)?;
         let (prompt_len, context_len) = (prompt.ids().len(), cx.context_len(Role::Generation));
         // One more, for the first token that is generated.
@@ -93,9 +96,13 @@ impl Writing {
         if num_lines >= max_lines && !cx.settings.reference_quirks {
             return Err(TaskError::TooManyLines { num_lines, max_lines });
         }
+        let mut task = task.clone();
+        if !format.is_plain() {
+            task.stop.push(FENCE.to_owned());
+        }
         let mut writing = Self {
             phase: Phase::Over,
-            task: task.clone(),
+            task,
             assignment,
             prompt,
             tokens: TokenCounts::default(),

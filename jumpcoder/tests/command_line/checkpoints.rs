@@ -96,6 +96,30 @@ fn remove_infilling_tokens(folder: &Folder) {
 }
 
 #[test]
+fn models_are_asked_in_their_own_words() {
+    let folder = with_model(|_| ());
+    folder.refused("generate --prompt-format chat", 2, &["tiny can't be asked so: it has no chat"]);
+    let template = "{{ bos_token }}User: {{ messages[0]['content'] }}\nAssistant:{{ '\n' }}";
+    let config = json!({ "bos_token": "<|fim_pad|>", "chat_template": template });
+    folder.write("model/tokenizer_config.json", config.to_string());
+    let line = "generate --quiet --output out --trace trace --max-lines 12 --model model";
+    for format in ["chat", "wizardcoder"] {
+        let run = folder.run(&format!("{line} --force --prompt-format {format}"));
+        assert_eq!((run.code, &*run.stderr), (0, ""));
+        assert!(folder.read("trace").contains(&format!("\"prompt_format\":\"{format}\"")));
+        assert!(!folder.read("out").contains("Assistant") && !folder.read("out").contains("```"));
+    }
+    folder.write("model/chat_template.jinja", "{{ raise_exception('not today') }}");
+    let parts = ["model can't be asked so: its chat template fails: ", "not today"];
+    folder.refused("generate --model model --prompt-format chat", 2, &parts);
+    folder.write("model/tokenizer_config.json", "{\"add_bos_token\": 1}");
+    folder.refused("generate --model model", 2, &["model/tokenizer_config.json: invalid type"]);
+    folder.write("model/tokenizer_config.json", "{\"add_bos_token\": true, \"bos_token\": \"x\"}");
+    let parts = ["model/tokenizer_config.json: bos_token \"x\" is no special token"];
+    folder.refused("generate --model model", 2, &parts);
+}
+
+#[test]
 fn paths_that_are_no_models() {
     let folder = Folder::new();
     fs::create_dir(folder.path("empty")).unwrap();

@@ -20,7 +20,7 @@ use architecture::Architecture;
 use header::{Header, TensorInfo};
 
 use crate::stored::{RowOrder, Stored};
-use crate::{ModelConfig, ModelError, Tokenizer};
+use crate::{ChatTemplate, ModelConfig, ModelError, Tokenizer};
 
 /// What files of the format begin with.
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
@@ -42,6 +42,8 @@ pub struct Gguf {
     pub config: ModelConfig,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
+    /// How conversations are written down, if the model was trained on any.
+    pub chat: Option<ChatTemplate>,
     pub(crate) tensors: Vec<GgufTensor>,
 }
 
@@ -62,7 +64,8 @@ impl Gguf {
         let tensors = header.tensors.iter().map(|tensor| place(tensor, architecture, head_dim));
         let tensors =
             tensors.collect::<Result<_, String>>().map_err(|problem| unreadable(file, &problem))?;
-        Ok(Self { config, tokenizer: tokenizer(&header, file)?, tensors })
+        let chat = tokenizer::chat_template(&header.metadata).map_err(of_config)?;
+        Ok(Self { config, tokenizer: tokenizer(&header, file)?, chat, tensors })
     }
 
     /// Reads the tokenizer of a file of these bytes, which may hold nothing else.

@@ -262,6 +262,8 @@ fn tiny() -> Writer {
     let types: Vec<u8> = types.flat_map(i32::to_le_bytes).collect();
     let head = [&5_u32.to_le_bytes()[..], &(tokens.len() as u64).to_le_bytes()].concat();
     file.pair("tokenizer.ggml.token_type", 9, &[head, types].concat());
+    file.pair("tokenizer.ggml.eos_token_id", 4, &257_u32.to_le_bytes());
+    file.pair("tokenizer.chat_template", 8, &string("{{ messages[0].content ~ eos_token }}"));
     for (name, shape) in config.tensors() {
         let tensor = checkpoint.weights.tensor(&name, &shape).unwrap();
         let bytes: Vec<u8> = match tensor.values() {
@@ -318,6 +320,7 @@ fn a_model_is_the_same_in_both_formats() {
         assert!(found == expected, "{name}");
     }
     weights.check_all_read().unwrap();
+    assert_eq!(gguf.chat.unwrap().render("Hello").as_deref(), Ok("Hello<end>"));
     let tokens = gguf.tokenizer.encode("ab a<end>");
     assert_eq!(tokens.len(), 8, "a merge, and no token by the name of a special one");
     assert_eq!(gguf.tokenizer.special("<end>").map(|token| token.0), Some(257));

@@ -1,12 +1,13 @@
 //! The text of a `tokenizer.json` from a file's metadata: byte-level BPE ("gpt2"), and
 //! SentencePiece's BPE ("llama"), whose merges follow from its pieces' scores.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value as Json, json};
 
 use super::metadata::{Metadata, Value};
 use super::pre_tokenizer;
+use crate::ChatTemplate;
 
 /// What kind of token a token is, by ggml's numbers.
 mod token_type {
@@ -49,6 +50,24 @@ pub fn tokenizer_json(metadata: &Metadata<'_>) -> Result<Json, String> {
     }
     json.as_object_mut().expect("made above").extend(parts);
     Ok(json)
+}
+
+/// The chat template, if there is one, with the tokens that it may name.
+///
+/// # Errors
+///
+/// A value of another type.
+pub fn chat_template(metadata: &Metadata<'_>) -> Result<Option<ChatTemplate>, String> {
+    let Some(source) = metadata.string("tokenizer.chat_template")? else { return Ok(None) };
+    let tokens = strings(metadata, "tokenizer.ggml.tokens")?;
+    let mut named = BTreeMap::new();
+    for name in ["bos", "eos"] {
+        let id = metadata.count(&format!("tokenizer.ggml.{name}_token_id"))?;
+        if let Some(token) = id.and_then(|id| tokens.get(usize::try_from(id).ok()?)) {
+            named.insert(format!("{name}_token"), (*token).to_owned());
+        }
+    }
+    Ok(Some(ChatTemplate::new(source.to_owned(), named)))
 }
 
 impl<'a> Vocabulary<'a> {

@@ -17,6 +17,8 @@ pub(super) enum DummyPrefix {
     Always,
     /// Those that don't begin with one.
     UnlessBlank,
+    /// The same, but for parts of a text that follow a special token.
+    UnlessBlankOrPart,
 }
 
 impl DummyPrefix {
@@ -35,19 +37,22 @@ impl DummyPrefix {
         let mut pre_tokenizers = stages(inner.get_pre_tokenizer(), "pretokenizers");
         // Later stages would put a blank in front of each part.
         let Some(first) = pre_tokenizers.first_mut() else { return Ok(Self::Never) };
+        let found;
         match first["type"].as_str() {
             Some("Metaspace") if first["prepend_scheme"] != "never" => {
-                first["prepend_scheme"] = json!("never");
+                let scheme = std::mem::replace(&mut first["prepend_scheme"], json!("never"));
+                found = if scheme == "first" { Self::UnlessBlankOrPart } else { Self::UnlessBlank };
             }
             Some("ByteLevel") if first["add_prefix_space"] == true => {
                 first["add_prefix_space"] = json!(false);
+                found = Self::UnlessBlank;
             }
             _ => return Ok(Self::Never),
         }
         let changed = json!({ "type": "Sequence", "pretokenizers": pre_tokenizers });
         let changed: PreTokenizerWrapper = stages::parse(changed)?;
         inner.with_pre_tokenizer(Some(changed));
-        Ok(Self::UnlessBlank)
+        Ok(found)
     }
 
     /// `text` with what belongs in front of it.
@@ -55,8 +60,18 @@ impl DummyPrefix {
         let has_one = match self {
             Self::Never => false,
             Self::Always => !text.is_empty(),
-            Self::UnlessBlank => !text.is_empty() && !text.starts_with([' ', '▁']),
+            Self::UnlessBlank | Self::UnlessBlankOrPart => {
+                !text.is_empty() && !text.starts_with([' ', '▁'])
+            }
         };
         if has_one { Cow::Owned(format!(" {text}")) } else { Cow::Borrowed(text) }
+    }
+
+    /// A part of a text, after a special token, with what belongs in front of it.
+    pub fn before_part(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::UnlessBlankOrPart => Cow::Borrowed(text),
+            _ => self.before(text),
+        }
     }
 }

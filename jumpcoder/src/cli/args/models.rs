@@ -1,7 +1,8 @@
 //! Which models, and how they are asked; the arguments of `models`, which describes them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jumpcoder::generator::ModelChoice;
+use jumpcoder::prompt_format::PromptFormat;
 
 use super::{DeviceArgs, at_least_one};
 
@@ -21,6 +22,33 @@ pub struct ModelArgs {
     /// texts, with blanks between: `<PRE> {prefix} <SUF> {suffix} <MID>`.
     #[arg(long, value_name = "PROMPT")]
     pub fim: Option<String>,
+    /// How the generation model is asked for a program
+    ///
+    /// With `chat` and `wizardcoder` the problem is put into words, and the program is written
+    /// inside of a code fence; it ends where that closes.
+    #[arg(long, value_enum, default_value = "plain")]
+    pub prompt_format: PromptFormatArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PromptFormatArg {
+    /// It goes on from the problem as it is
+    Plain,
+    /// By the chat template of its tokenizer
+    Chat,
+    /// By WizardCoder's instruction
+    #[value(name = "wizardcoder")]
+    WizardCoder,
+}
+
+impl From<PromptFormatArg> for PromptFormat {
+    fn from(format: PromptFormatArg) -> Self {
+        match format {
+            PromptFormatArg::Plain => Self::Plain,
+            PromptFormatArg::Chat => Self::Chat,
+            PromptFormatArg::WizardCoder => Self::WizardCoder,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -100,14 +100,15 @@ fn neighbourhood_bytes(program: &[String], start: usize, end: usize) -> usize {
 /// those that were tokenised for their edits.
 fn edit_all(name: &str, tokenizer: &Tokenizer, programs: &[Vec<String>]) -> (usize, usize) {
     let (mut num_bytes, mut num_tokenised) = (0, 0);
+    let preamble = tokenizer.plain_preamble("");
     for (seed, program) in programs.iter().enumerate() {
         let mut random = Random(seed as u64);
         let mut program = program.clone();
-        tokenizer.encode_program(&program);
+        tokenizer.encode_program(&preamble, &program);
         for edit_idx in 0..NUM_EDITS {
             let known = tokenizer.memory.lock().unwrap().num_bytes;
             let (start, end) = edit(&mut program, &mut random);
-            let found = tokenizer.encode_program(&program);
+            let found = tokenizer.encode_program(&preamble, &program);
             let tokenised = tokenizer.memory.lock().unwrap().num_bytes - known;
             let text = program.concat();
             let whole = tokenizer.encode(&text);

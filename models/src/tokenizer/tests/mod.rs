@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 
 mod edits;
+mod preambles;
 mod vectors;
 
 /// Tokenizers of other families, which only some machines have, and their seams.
@@ -135,7 +136,8 @@ fn check(tokenizer: &Tokenizer, name: &str, text: &str) {
     let whole = tokenizer.encode(text);
     assert_eq!(tokenizer.encode_lines(&lines), whole, "{name}: {text:?} by lines");
     let bos = tokenizer.bos();
-    let Encoding { ids, lines: token_lines } = tokenizer.encode_program(&lines);
+    let preamble = tokenizer.plain_preamble("");
+    let Encoding { ids, lines: token_lines } = tokenizer.encode_program(&preamble, &lines);
     assert_eq!(ids[usize::from(bos.is_some())..], whole, "{name}: {text:?} as a program");
     assert_eq!(bos, ids.first().copied().filter(|_| bos.is_some()), "{name}: {text:?}");
     assert_eq!(token_lines.len(), ids.len());
