@@ -73,7 +73,7 @@ impl<'a> Job<'a> {
 
     fn run_lines<L: Line>(&self, simd: Simd, lines: &[L]) {
         threads::split(self.w.num_panels(), self.num_parts(), &|panels| {
-            simd.run(Part { job: self, lines, panels });
+            simd.run(Part { job: self, lines, panels, simd });
         });
     }
 
@@ -130,6 +130,7 @@ struct Part<'a, L> {
     job: &'a Job<'a>,
     lines: &'a [L],
     panels: Range<usize>,
+    simd: Simd,
 }
 
 impl<L: Line> Kernel for Part<'_, L> {
@@ -208,9 +209,33 @@ impl<L: Line> Part<'_, L> {
         let mut dots = [[[[0.0; NUM_LANES]; 2]; P]; R];
         // SAFETY: the slices were cut to `num_inputs` and to the lines of as many.
         unsafe { dot_products::<V, L, R, P>(num_inputs, &x, &lines, &mut dots) };
-        for (r, dots) in dots.iter().enumerate() {
+        finish_apart(self.simd, Finish { job: self.job, row, panel, dots: &dots });
+    }
+}
+
+/// A tile's dot products.
+struct Finish<'a, const P: usize> {
+    job: &'a Job<'a>,
+    row: usize,
+    panel: usize,
+    dots: &'a [[[Lanes; 2]; P]],
+}
+
+/// Finishes in a function of its own: beside what the activations keep in registers, the loop over
+/// the inputs would lose some of its own (3 % of the time at one row; `examples/gemm.rs`).
+#[inline(never)]
+fn finish_apart<const P: usize>(simd: Simd, tile: Finish<'_, P>) {
+    simd.run(tile);
+}
+
+impl<const P: usize> Kernel for Finish<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: F32x16>(self) {
+        for (r, dots) in self.dots.iter().enumerate() {
             for (p, dots) in dots.iter().enumerate() {
-                self.job.finish::<V>(row + r, panel + p, dots);
+                self.job.finish::<V>(self.row + r, self.panel + p, dots);
             }
         }
     }
