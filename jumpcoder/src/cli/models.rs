@@ -124,6 +124,8 @@ struct Findings {
     context_len: usize,
     /// What its infilling prompt looks like.
     infilling: Option<String>,
+    /// Has it a chat template?
+    has_chat: bool,
     memory: Memory,
 }
 
@@ -148,6 +150,7 @@ impl Findings {
         let stored = checkpoint.weights.num_values().into_iter();
         let stored = stored.map(|(dtype, num_parameters)| Stored { dtype, num_parameters });
         let config = checkpoint.config.clone();
+        let has_chat = checkpoint.chat.is_some();
         let infilling = checkpoint.fim.as_ref().map(|fim| fim.prompt.clone());
         let limits = Limits { max_context: args.max_context, ..Limits::default() };
         let plans = MemoryPlan::new(checkpoint, None, &Settings::default(), &limits);
@@ -164,6 +167,7 @@ impl Findings {
             vocab_len: config.vocab_len,
             context_len: config.context_len,
             infilling,
+            has_chat,
             memory: Memory::new(need, args.concurrency, device),
         }
     }
@@ -186,6 +190,8 @@ impl Findings {
         line("context", format!("{} tokens", self.context_len));
         let none = "no: name another model with --infilling-model, or its prompt with --fim";
         line("infilling", self.infilling.as_deref().unwrap_or(none).to_owned());
+        let chat = if self.has_chat { "yes, for --prompt-format chat" } else { "no template" };
+        line("chat", chat.to_owned());
         line("memory", self.memory.text(concurrency));
         text
     }
