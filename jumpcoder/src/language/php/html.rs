@@ -40,7 +40,8 @@ pub(super) fn code_of(text: &str, lexis: &Lexis) -> String {
         }
         if let Some(other) = other_text(rest, before_len == 0) {
             code.push(if first == '?' { ';' } else { ' ' });
-            code.extend(text[at + 1..at + other.len].bytes().map(blank));
+            let others = &text.as_bytes()[at + 1..at + other.len];
+            code.extend(others.iter().copied().map(blank));
         } else {
             let literal = (lexis.literal)(rest, &text[..before_len]);
             code.push_str(&rest[..literal.map_or(first.len_utf8(), |literal| literal.len)]);

@@ -190,4 +190,5 @@ fn survives() {
          parent::__construct(\"$j[0] {$k->l} \\\\\"); } }\n$m = static fn(int ...$n): int => \
          $n <=> <<<O\n  é {$p}\n  O;\nif ($q): echo `r`; else: ?> <b> é <?php endif;\n",
     );
+    checks::check_survives(&PHP, "\né<b> <?= $a ?> é\n");
 }
