@@ -16,7 +16,9 @@
 
 use std::ops::Range;
 
-use super::matrix::{Line, Matrix, Panels, TILE_LINES};
+use super::line::Line;
+use super::matrix::{Matrix, Panels, TILE_INPUTS};
+use super::scales::Scales;
 use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, activate};
 use super::threads::{self, Shared};
 use crate::backend::Activation;
@@ -66,14 +68,16 @@ impl<'a> Job<'a> {
     /// Runs on vectors.
     pub fn run(&self, simd: Simd) {
         match &self.w.panels {
-            Panels::Bf16(lines) => self.run_lines(simd, lines),
-            Panels::F32(lines) => self.run_lines(simd, lines),
+            Panels::Bf16(lines) => self.run_lines(simd, lines, &Scales::None),
+            Panels::F32(lines) => self.run_lines(simd, lines, &Scales::None),
+            Panels::Four(lines, scales) => self.run_lines(simd, lines, scales),
+            Panels::Eight(lines, scales) => self.run_lines(simd, lines, scales),
         }
     }
 
-    fn run_lines<L: Line>(&self, simd: Simd, lines: &[L]) {
+    fn run_lines<L: Line>(&self, simd: Simd, lines: &[L], scales: &Scales) {
         threads::split(self.w.num_panels(), self.num_parts(), &|panels| {
-            simd.run(Part { job: self, lines, panels, simd });
+            simd.run(Part { job: self, lines, scales, panels, simd });
         });
     }
 
@@ -129,6 +133,7 @@ impl<'a> Job<'a> {
 struct Part<'a, L> {
     job: &'a Job<'a>,
     lines: &'a [L],
+    scales: &'a Scales,
     panels: Range<usize>,
     simd: Simd,
 }
@@ -196,7 +201,7 @@ impl<L: Line> Part<'_, L> {
 
     #[inline(always)]
     fn tile_of<V: F32x16, const R: usize, const P: usize>(&self, row: usize, panel: usize) {
-        let (num_inputs, panel_len) = (self.job.w.num_inputs, self.job.w.panel_len());
+        let (num_inputs, panel_len) = (self.job.w.num_inputs, self.job.w.panel_len::<L>());
         let mut x = [&self.job.x[..0]; R];
         for (r, x) in x.iter_mut().enumerate() {
             *x = &self.job.x[(row + r) * num_inputs..][..num_inputs];
@@ -205,10 +210,11 @@ impl<L: Line> Part<'_, L> {
         for (p, lines) in lines.iter_mut().enumerate() {
             *lines = &self.lines[(panel + p) * panel_len..][..panel_len];
         }
+        let weights = Weights { lines, scales: self.scales, panel };
         // Through memory, so that the accumulators stay registers whatever is done with them.
         let mut dots = [[[[0.0; NUM_LANES]; 2]; P]; R];
         // SAFETY: the slices were cut to `num_inputs` and to the lines of as many.
-        unsafe { dot_products::<V, L, R, P>(num_inputs, &x, &lines, &mut dots) };
+        unsafe { dot_products::<V, L, R, P>(num_inputs, &x, &weights, &mut dots) };
         finish_apart(self.simd, Finish { job: self.job, row, panel, dots: &dots });
     }
 }
@@ -241,6 +247,33 @@ impl<const P: usize> Kernel for Finish<'_, P> {
     }
 }
 
+/// P panels that follow each other.
+struct Weights<'a, L, const P: usize> {
+    lines: [&'a [L]; P],
+    scales: &'a Scales,
+    /// The first of them.
+    panel: usize,
+}
+
+/// Scale and offset for both halves of P panels.
+type TileScales<V, const P: usize> = [[[V; 2]; 2]; P];
+
+impl<L: Line, const P: usize> Weights<'_, L, P> {
+    /// Those of a tile.
+    #[inline(always)]
+    fn scales<V: F32x16>(&self, tile_idx: usize) -> TileScales<V, P> {
+        let mut scales = [[[V::splat(0.0); 2]; 2]; P];
+        if L::IS_SCALED {
+            let num_tiles = self.lines[0].len() / (2 * L::TILE_LINES);
+            for (p, scales) in scales.iter_mut().enumerate() {
+                let first = 2 * ((self.panel + p) * num_tiles + tile_idx);
+                *scales = [self.scales.load(first), self.scales.load(first + 1)];
+            }
+        }
+        scales
+    }
+}
+
 /// The dot products of R rows with P panels.
 ///
 /// # Safety
@@ -250,20 +283,24 @@ impl<const P: usize> Kernel for Finish<'_, P> {
 unsafe fn dot_products<V: F32x16, L: Line, const R: usize, const P: usize>(
     num_inputs: usize,
     x: &[&[f32]; R],
-    lines: &[&[L]; P],
+    weights: &Weights<'_, L, P>,
     dots: &mut [[[Lanes; 2]; P]; R],
 ) {
     let mut sums = [[[V::splat(0.0); 2]; P]; R];
-    let mut k = 0;
-    while k < num_inputs {
-        // SAFETY: `k` begins a tile, whose lines are there, and the inputs end with `num_inputs`.
+    for tile_idx in 0..num_inputs.div_ceil(TILE_INPUTS) {
+        let tile = Tile { num_inputs, x, weights, idx: tile_idx, scales: weights.scales(tile_idx) };
+        // SAFETY: the tile's lines are there, and the inputs end with `num_inputs`.
         unsafe {
-            let middle = num_inputs.min(k + TILE_LINES);
-            add_inputs::<V, L, R, P, 0>(k..middle, k, x, lines, &mut sums);
-            let end = num_inputs.min(middle + TILE_LINES);
-            add_inputs::<V, L, R, P, 1>(middle..end, k, x, lines, &mut sums);
+            if L::IS_SCALED {
+                // One loop for all: as many copies as inputs would be much code.
+                for input in 0..L::NUM_INPUTS {
+                    tile.add_inputs(input, &mut sums);
+                }
+            } else {
+                tile.add_inputs(0, &mut sums);
+                tile.add_inputs(1, &mut sums);
+            }
         }
-        k += 2 * TILE_LINES;
     }
     for r in 0..R {
         for p in 0..P {
@@ -274,34 +311,46 @@ unsafe fn dot_products<V: F32x16, L: Line, const R: usize, const P: usize>(
     }
 }
 
-/// Adds the products of inputs that are the I-th of their lines, which begin at line `line`.
-///
-/// # Safety
-///
-/// `x` has the inputs and `lines` their lines.
-#[inline(always)]
-unsafe fn add_inputs<V: F32x16, L: Line, const R: usize, const P: usize, const I: usize>(
-    inputs: Range<usize>,
-    first_line: usize,
-    x: &[&[f32]; R],
-    lines: &[&[L]; P],
-    sums: &mut [[[V; 2]; P]; R],
-) {
-    for (i, k) in inputs.enumerate() {
-        let mut weights = [[V::splat(0.0); 2]; P];
-        for p in 0..P {
-            for (half, weights) in weights[p].iter_mut().enumerate() {
-                // SAFETY: the caller promises the lines.
-                let line = unsafe { lines[p].get_unchecked(first_line + 2 * i + half) };
-                *weights = line.input::<V, I>();
-            }
-        }
-        for r in 0..R {
-            // SAFETY: the caller promises the inputs.
-            let x = V::splat(unsafe { *x[r].get_unchecked(k) });
+/// A tile of P panels, and the rows.
+struct Tile<'a, V, L, const R: usize, const P: usize> {
+    num_inputs: usize,
+    x: &'a [&'a [f32]; R],
+    weights: &'a Weights<'a, L, P>,
+    idx: usize,
+    scales: TileScales<V, P>,
+}
+
+impl<V: F32x16, L: Line, const R: usize, const P: usize> Tile<'_, V, L, R, P> {
+    /// Adds the products of those inputs that are `input` of their lines.
+    ///
+    /// # Safety
+    ///
+    /// `x` has `num_inputs` inputs, and the tile's lines are there.
+    #[inline(always)]
+    unsafe fn add_inputs(&self, input: usize, sums: &mut [[[V; 2]; P]; R]) {
+        let x = self.x;
+        let first_line = self.idx * 2 * L::TILE_LINES;
+        let first = self.idx * TILE_INPUTS + input * L::TILE_LINES;
+        let end = self.num_inputs.min(first + L::TILE_LINES);
+        for (i, k) in (first..end).enumerate() {
+            let mut weights = [[V::splat(0.0); 2]; P];
             for p in 0..P {
-                for half in 0..2 {
-                    sums[r][p][half] = x.mul_add(weights[p][half], sums[r][p][half]);
+                for (half, weights) in weights[p].iter_mut().enumerate() {
+                    let lines = self.weights.lines[p];
+                    // SAFETY: the caller promises the lines.
+                    let line = unsafe { lines.get_unchecked(first_line + 2 * i + half) };
+                    let [scale, offset] = self.scales[p][half];
+                    let stored = line.input::<V>(input);
+                    *weights = if L::IS_SCALED { stored.mul_add(scale, offset) } else { stored };
+                }
+            }
+            for r in 0..R {
+                // SAFETY: the caller promises the inputs.
+                let x = V::splat(unsafe { *x[r].get_unchecked(k) });
+                for p in 0..P {
+                    for half in 0..2 {
+                        sums[r][p][half] = x.mul_add(weights[p][half], sums[r][p][half]);
+                    }
                 }
             }
         }

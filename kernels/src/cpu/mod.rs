@@ -1,8 +1,11 @@
 //! The operations on an ordinary processor.
 //!
-//! Activations, keys and values are f32; weights stay bfloat16 where the checkpoint's are, and are
-//! f32 otherwise; sums are f32. Every reduction has one order, written down in its module, that
-//! depends on neither the batch, the threads nor the width of vectors: all give the same bits.
+//! Activations, keys and values are f32; weights stay bfloat16 or quantised where the checkpoint's
+//! are, and are f32 otherwise (so are Q6_K, and parts of a matrix that are quantised differently).
+//! A quantised weight becomes an f32 in a register, on its way into the multiply-add: so it gives
+//! the bits of its expansion, and is read in a third of the bytes or less. Sums are f32. Every
+//! reduction has one order, written down in its module, that depends on neither the batch, the
+//! threads nor the width of vectors: all give the same bits.
 //! Where the processor has a tile unit, all matmuls of bfloat16 weights but the head's run on it,
 //! in its own order, whatever their rows.
 //!
@@ -13,6 +16,7 @@ mod backend;
 mod cache;
 mod floats;
 mod head;
+mod line;
 mod matmul;
 mod matrix;
 mod norm;
@@ -20,6 +24,7 @@ mod operations;
 mod rope;
 mod rows;
 mod sample;
+mod scales;
 mod scratch;
 mod simd;
 mod softmax;

@@ -108,7 +108,7 @@ impl Cpu {
 
     /// The logit of each target: one dot product each, the same bits that [`Cpu::choose`] sees.
     pub fn target_logits(&self, hidden: &Rows, head: &Table, targets: &[Target]) -> Vec<f32> {
-        targets::target_logits(self.simd, hidden, head, targets)
+        targets::target_logits(self.simd, &self.scratch, hidden, head, targets)
     }
 
     /// The log-probability of each target.

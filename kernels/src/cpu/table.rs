@@ -6,6 +6,7 @@ use super::rows::Rows;
 use super::threads;
 use crate::backend::{MatrixView, WeightSlice};
 use crate::layout::{Layout, TokenId};
+use crate::quantised::Quantisation;
 
 /// The rows of a matrix as the checkpoint has them.
 pub struct Table {
@@ -21,7 +22,9 @@ pub struct Table {
 pub enum TableValues {
     /// The checkpoint is bfloat16.
     Bf16(Vec<bf16>),
-    /// It is not.
+    /// It is quantised.
+    Quantised(Quantisation, Vec<u8>),
+    /// Neither.
     F32(Vec<f32>),
 }
 
@@ -31,6 +34,7 @@ impl Table {
         assert_eq!(view.values.len(), view.num_rows * view.num_cols, "values fill the table");
         let values = match view.values {
             WeightSlice::Bf16(values) => TableValues::Bf16(values.to_vec()),
+            WeightSlice::Quantised(kind, bytes) => TableValues::Quantised(kind, bytes.to_vec()),
             values => TableValues::F32(values.to_f32().into_owned()),
         };
         Self { values, width: view.num_cols, num_rows: view.num_rows }
@@ -53,6 +57,10 @@ impl Table {
             }
             TableValues::Bf16(values) => {
                 out.iter_mut().zip(&values[row]).for_each(|(to, value)| each(to, widen(*value)));
+            }
+            TableValues::Quantised(kind, bytes) => {
+                let packets = &bytes[kind.num_bytes(row.start)..kind.num_bytes(row.end)];
+                out.iter_mut().zip(kind.expand(packets)).for_each(|(to, value)| each(to, value));
             }
         }
     }

@@ -2,9 +2,12 @@
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
+use std::array::from_fn;
+
 use half::bf16;
 
 use super::rows::Rows;
+use super::scratch::ScratchPool;
 use super::simd::{F32x16, Kernel, Simd};
 use super::table::{Table, TableValues, widen};
 use super::threads;
@@ -15,18 +18,58 @@ use crate::backend::Target;
 const NUM_CHAINS: usize = 8;
 
 /// The logit of each target.
-pub fn target_logits(simd: Simd, hidden: &Rows, head: &Table, targets: &[Target]) -> Vec<f32> {
+pub fn target_logits(
+    simd: Simd,
+    scratch: &ScratchPool,
+    hidden: &Rows,
+    head: &Table,
+    targets: &[Target],
+) -> Vec<f32> {
     assert_eq!(hidden.width(), head.width, "the head takes hidden rows");
     let mut logits = vec![0.0; targets.len()];
     let num_parts = threads::num_parts(targets.len(), targets.len() * head.width);
     threads::split_rows(&mut logits, 1, num_parts, &|first, logits| {
         let targets = &targets[first..][..logits.len()];
-        match &head.values {
-            TableValues::Bf16(table) => simd.run(Dots { hidden, head, table, targets, logits }),
-            TableValues::F32(table) => simd.run(Dots { hidden, head, table, targets, logits }),
+        let chunks = targets.chunks(NUM_CHAINS).zip(logits.chunks_mut(NUM_CHAINS));
+        for (targets, logits) in chunks {
+            few_logits(simd, scratch, hidden, head, targets, logits);
         }
     });
     logits
+}
+
+/// Those of up to [`NUM_CHAINS`] targets.
+fn few_logits(
+    simd: Simd,
+    scratch: &ScratchPool,
+    hidden: &Rows,
+    head: &Table,
+    targets: &[Target],
+    logits: &mut [f32],
+) {
+    let width = head.width;
+    // The last of them again where there are fewer.
+    let target = |chain: usize| targets[chain.min(targets.len() - 1)];
+    let x = from_fn(|chain| hidden.row(target(chain).row as usize));
+    let start = |chain| head.start(target(chain).token);
+    let sums = match &head.values {
+        TableValues::Bf16(table) => {
+            simd.run(Dots { width, x, w: from_fn(|chain| &table[start(chain)..][..width]) })
+        }
+        TableValues::F32(table) => {
+            simd.run(Dots { width, x, w: from_fn(|chain| &table[start(chain)..][..width]) })
+        }
+        TableValues::Quantised(kind, bytes) => scratch.with(|scratch| {
+            let rows = scratch.floats(NUM_CHAINS * width);
+            for (chain, row) in rows.chunks_exact_mut(width).enumerate().take(targets.len()) {
+                let packets = &bytes[kind.num_bytes(start(chain))..][..kind.num_bytes(width)];
+                row.iter_mut().zip(kind.expand(packets)).for_each(|(to, from)| *to = from);
+            }
+            let row = |chain: usize| &rows[chain.min(targets.len() - 1) * width..][..width];
+            simd.run(Dots { width, x, w: from_fn(row) })
+        }),
+    };
+    logits.copy_from_slice(&sums[..logits.len()]);
 }
 
 /// A weight that becomes an f32.
@@ -48,32 +91,22 @@ impl Weight for f32 {
     }
 }
 
+/// The dot products of pairs of rows, `width` long.
 struct Dots<'a, W> {
-    hidden: &'a Rows,
-    head: &'a Table,
-    table: &'a [W],
-    targets: &'a [Target],
-    logits: &'a mut [f32],
+    width: usize,
+    x: [&'a [f32]; NUM_CHAINS],
+    w: [&'a [W]; NUM_CHAINS],
 }
 
 impl<W: Weight> Kernel for Dots<'_, W> {
-    type Output = ();
+    type Output = [f32; NUM_CHAINS];
 
     #[inline(always)]
-    fn run<V: F32x16>(self) {
-        let width = self.head.width;
-        let chunks = self.targets.chunks(NUM_CHAINS).zip(self.logits.chunks_mut(NUM_CHAINS));
-        for (targets, logits) in chunks {
-            let mut x = [self.hidden.row(targets[0].row as usize); NUM_CHAINS];
-            let mut w = [&self.table[..width]; NUM_CHAINS];
-            for (i, target) in targets.iter().enumerate() {
-                x[i] = self.hidden.row(target.row as usize);
-                w[i] = &self.table[self.head.start(target.token)..][..width];
-            }
-            // SAFETY: rows of both are `width` long.
-            let sums = unsafe { dot_products(width, &x, &w) };
-            logits.copy_from_slice(&sums[..logits.len()]);
-        }
+    fn run<V: F32x16>(self) -> [f32; NUM_CHAINS] {
+        let Self { width, x, w } = self;
+        assert!(x.iter().all(|x| x.len() == width) && w.iter().all(|w| w.len() == width));
+        // SAFETY: rows of both are `width` long.
+        unsafe { dot_products(width, &x, &w) }
     }
 }
 

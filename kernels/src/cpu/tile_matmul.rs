@@ -13,8 +13,8 @@
 
 use std::ops::Range;
 
+use super::line::Bf16Line;
 use super::matmul::Job;
-use super::matrix::Bf16Line;
 use super::scratch::ScratchPool;
 use super::simd::{F32x16, Kernel, Simd};
 use super::threads;
@@ -84,7 +84,7 @@ impl Kernel for Part<'_> {
     fn run<V: F32x16>(mut self) {
         self.split_rows();
         let unit = self.tiles.ready(self.shape.rows_of_tile);
-        let panel_len = self.job.w.panel_len();
+        let panel_len = self.job.w.panel_len::<Bf16Line>();
         let row = |idx: usize| {
             &self.left[idx * self.shape.num_input_tiles..][..self.shape.num_input_tiles]
         };

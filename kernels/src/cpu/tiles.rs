@@ -5,7 +5,7 @@
 //! products to an accumulator. In which order it rounds is the unit's own affair; what counts is
 //! that a row of the result depends on that row of the left tile alone.
 
-use super::matrix::Bf16Line;
+use super::line::Bf16Line;
 
 /// Pairs of bfloat16 in a row of a tile: inputs on the left, outputs on the right.
 pub const TILE_WORDS: usize = 16;

@@ -3,11 +3,14 @@
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
 use std::arch::x86_64::{
-    __m256, __m256i, _CMP_GE_OQ, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_and_si256,
-    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    __m256, __m256i, _CMP_GE_OQ, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
+    _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps,
+    _mm256_cvtph_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_slli_epi32, _mm256_srlv_epi32, _mm256_storeu_ps, _mm256_sub_ps,
 };
+
+use half::f16;
 
 use super::{F32x16, Lanes, NUM_LANES};
 
@@ -75,6 +78,30 @@ impl F32x16 for Avx2 {
             let mask = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
             let (a, b) = (_mm256_and_si256(a, mask), _mm256_and_si256(b, mask));
             Self(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b))
+        }
+    }
+
+    #[inline(always)]
+    fn from_bits_of(words: &[u32; NUM_LANES], shift: u32, mask: u32) -> Self {
+        // SAFETY: the processor has AVX2.
+        unsafe {
+            let (a, b) = load_words(words);
+            let shift = _mm256_set1_epi32(shift.cast_signed());
+            let mask = _mm256_set1_epi32(mask.cast_signed());
+            let a = _mm256_and_si256(_mm256_srlv_epi32(a, shift), mask);
+            let b = _mm256_and_si256(_mm256_srlv_epi32(b, shift), mask);
+            Self(_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b))
+        }
+    }
+
+    #[inline(always)]
+    fn from_halves(halves: &[f16; NUM_LANES]) -> Self {
+        let start: *const f16 = halves.as_ptr();
+        // SAFETY: F16C, and 32 readable bytes.
+        unsafe {
+            let a = _mm256_cvtph_ps(_mm_loadu_si128(start.cast()));
+            let b = _mm256_cvtph_ps(_mm_loadu_si128(start.add(8).cast()));
+            Self(a, b)
         }
     }
 

@@ -3,11 +3,14 @@
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
 use std::arch::x86_64::{
-    __m512, _CMP_GE_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, _CMP_GE_OQ, _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512,
+    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
+    _mm512_cvtph_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_slli_epi32, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
+
+use half::f16;
 
 use super::{F32x16, Lanes, NUM_LANES};
 
@@ -55,6 +58,23 @@ impl F32x16 for Avx512 {
             let mask = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
             Self(_mm512_castsi512_ps(_mm512_and_si512(words, mask)))
         }
+    }
+
+    #[inline(always)]
+    fn from_bits_of(words: &[u32; NUM_LANES], shift: u32, mask: u32) -> Self {
+        // SAFETY: AVX-512 F, and 64 readable bytes.
+        unsafe {
+            let words = _mm512_loadu_si512(words.as_ptr().cast());
+            let shift = _mm512_set1_epi32(shift.cast_signed());
+            let mask = _mm512_set1_epi32(mask.cast_signed());
+            Self(_mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srlv_epi32(words, shift), mask)))
+        }
+    }
+
+    #[inline(always)]
+    fn from_halves(halves: &[f16; NUM_LANES]) -> Self {
+        // SAFETY: AVX-512 F, and 32 readable bytes.
+        unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast()))) }
     }
 
     #[inline(always)]

@@ -13,6 +13,8 @@ mod avx512;
 mod exp;
 mod portable;
 
+use half::f16;
+
 pub use exp::{activate, exp};
 
 /// Lanes of a vector.
@@ -39,6 +41,10 @@ pub trait F32x16: Copy {
     fn from_low_halves(words: &[u32; NUM_LANES]) -> Self;
     /// The bfloat16 in the high half of each word.
     fn from_high_halves(words: &[u32; NUM_LANES]) -> Self;
+    /// Integers of up to 24 bits: the bits of each word from `shift` on that `mask` keeps.
+    fn from_bits_of(words: &[u32; NUM_LANES], shift: u32, mask: u32) -> Self;
+    /// IEEE half precision, widened.
+    fn from_halves(halves: &[f16; NUM_LANES]) -> Self;
     /// `self + other`.
     fn add(self, other: Self) -> Self;
     /// `self - other`.
@@ -74,9 +80,9 @@ pub trait Kernel {
 pub enum SimdLevel {
     /// What every processor has.
     Portable,
-    /// AVX2 and FMA.
+    /// AVX2, FMA and F16C.
     Avx2,
-    /// AVX-512 F, besides AVX2 and FMA.
+    /// AVX-512 F, besides AVX2, FMA and F16C.
     Avx512,
 }
 
@@ -88,7 +94,9 @@ impl SimdLevel {
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c");
             match self {
                 Self::Portable => true,
                 Self::Avx2 => avx2,
@@ -143,13 +151,13 @@ impl Simd {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
+#[target_feature(enable = "avx512f,avx2,fma,f16c")]
 fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<avx512::Avx512>()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<avx2::Avx2>()
 }

@@ -7,6 +7,8 @@
 
 use std::array::from_fn;
 
+use half::f16;
+
 use super::{F32x16, Lanes, NUM_LANES};
 
 #[derive(Clone, Copy)]
@@ -45,6 +47,16 @@ impl F32x16 for Portable {
     #[inline(always)]
     fn from_high_halves(words: &[u32; NUM_LANES]) -> Self {
         Self(words.map(|word| f32::from_bits(word & 0xffff_0000)))
+    }
+
+    #[inline(always)]
+    fn from_bits_of(words: &[u32; NUM_LANES], shift: u32, mask: u32) -> Self {
+        Self(words.map(|word| (word >> shift & mask) as f32))
+    }
+
+    #[inline(always)]
+    fn from_halves(halves: &[f16; NUM_LANES]) -> Self {
+        Self(halves.map(f16::to_f32))
     }
 
     #[inline(always)]

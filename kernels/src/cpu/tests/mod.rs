@@ -4,6 +4,7 @@
 mod attention;
 mod head;
 mod matmul;
+mod quantised;
 mod rowwise;
 
 use rayon::ThreadPoolBuilder;
