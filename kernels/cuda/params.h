@@ -49,11 +49,11 @@ struct GatherParams {
 
 // What becomes of x . w^T + bias.
 enum Epilogue : u32 {
-    STORE_F32 = 0,       // out f32 = sum
-    ADD_F32 = 1,         // out f32 += sum (the residual)
-    GELU_BF16 = 2,       // out bf16 = gelu(sum)
-    GELU_TANH_BF16 = 3,  // out bf16 = gelu(sum), tanh form
-    SILU_GATE_BF16 = 4,  // out bf16 = silu(gate) * up; w holds gate and up in turns of 8 rows
+    STORE_F32 = 0,            // out f32 = sum
+    ADD_F32 = 1,              // out f32 += sum (the residual)
+    GELU_BF16 = 2,            // out bf16 = gelu(sum)
+    GELU_TANH_BF16 = 3,       // out bf16 = gelu(sum), tanh form
+    SILU_GATE_BF16 = 4,       // out bf16 = silu(gate) * up; w holds gate and up in turns of 8 rows
     GELU_TANH_GATE_BF16 = 5,  // out bf16 = gelu(gate) * up, tanh form; likewise
 };
 
@@ -78,15 +78,15 @@ struct RopeStoreParams {
     const float* cos;         // [positions][half_dim]
     const float* sin;         // [positions][half_dim]
     const u32* positions;     // [R]
-    const u32* slots;      // [R]: block * 16 + offset; NONE for rows that are padding
-    bf16* keys;            // [B][G][16][D] of this layer
-    bf16* values;          // [B][G][16][D] of this layer
-    u32 num_heads;         // H
-    u32 num_kv_heads;      // G
-    u32 head_dim;          // D, even
-    u32 half_dim;          // pairs that are rotated; 2 * half_dim <= D
-    u32 interleaved;       // 0: (i, i + half_dim) are a pair, 1: (2i, 2i + 1) are
-    float norm_eps;        // added to the mean square
+    const u32* slots;         // [R]: block * 16 + offset; NONE for rows that are padding
+    bf16* keys;               // [B][G][16][D] of this layer
+    bf16* values;             // [B][G][16][D] of this layer
+    u32 num_heads;            // H
+    u32 num_kv_heads;         // G
+    u32 head_dim;             // D, even
+    u32 half_dim;             // pairs that are rotated; 2 * half_dim <= D
+    u32 interleaved;          // 0: (i, i + half_dim) are a pair, 1: (2i, 2i + 1) are
+    float norm_eps;           // added to the mean square
 };
 
 // Copies whole blocks in all layers.
