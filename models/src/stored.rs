@@ -33,34 +33,44 @@ impl fmt::Display for Stored {
     }
 }
 
-/// In which order a tensor's rows are stored.
+/// What makes a tensor of a file the one that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowOrder {
-    /// As they are used.
-    Plain,
+pub enum Change {
+    /// Nothing.
+    None,
     /// Rotated pairs of a head's rows lie together: of `head_dim` rows the first, the middle one,
     /// the second, and so on. GGUF files store the queries and keys of Llamas that way.
     Pairs {
         /// Rows of a head.
         head_dim: usize,
     },
+    /// Its values, in single precision, are larger by one: the norms of Gemma.
+    MinusOne,
 }
 
-impl RowOrder {
-    /// Where the row `row` is stored.
-    pub fn stored_row(self, row: usize) -> usize {
-        let Self::Pairs { head_dim } = self else { return row };
-        let (head, in_head) = (row / head_dim, row % head_dim);
-        let (half, pair) = (in_head / (head_dim / 2), in_head % (head_dim / 2));
-        head * head_dim + 2 * pair + half
-    }
-
+impl Change {
     /// The `num_rows` rows of `bytes` as they are used.
-    pub fn restore(self, bytes: &[u8], num_rows: usize) -> Vec<u8> {
-        let row_bytes = bytes.len() / num_rows;
-        let row = |row| &bytes[self.stored_row(row) * row_bytes..][..row_bytes];
-        (0..num_rows).flat_map(row).copied().collect()
+    pub fn apply(self, bytes: &[u8], num_rows: usize) -> Vec<u8> {
+        match self {
+            Self::None => bytes.to_vec(),
+            Self::Pairs { head_dim } => {
+                let row_bytes = bytes.len() / num_rows;
+                let row = |row| &bytes[stored_row(row, head_dim) * row_bytes..][..row_bytes];
+                (0..num_rows).flat_map(row).copied().collect()
+            }
+            Self::MinusOne => {
+                let values = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                values.flat_map(|value| (value - 1.0).to_le_bytes()).collect()
+            }
+        }
     }
+}
+
+/// Where the row `row` is stored, if rows lie in pairs.
+pub fn stored_row(row: usize, head_dim: usize) -> usize {
+    let (head, in_head) = (row / head_dim, row % head_dim);
+    let (half, pair) = (in_head / (head_dim / 2), in_head % (head_dim / 2));
+    head * head_dim + 2 * pair + half
 }
 
 #[cfg(test)]
@@ -69,11 +79,14 @@ mod tests {
 
     #[test]
     fn pairs_are_put_apart() {
-        let order = RowOrder::Pairs { head_dim: 6 };
+        let pairs = Change::Pairs { head_dim: 6 };
         // Rows of two bytes, of two heads.
         let stored = [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11].map(|row| [row, 100 + row]);
         let expected: Vec<u8> = (0..12).flat_map(|row| [row, 100 + row]).collect();
-        assert_eq!(order.restore(stored.as_flattened(), 12), expected);
-        assert_eq!(RowOrder::Plain.restore(&expected, 12), expected);
+        assert_eq!(pairs.apply(stored.as_flattened(), 12), expected);
+        assert_eq!(Change::None.apply(&expected, 12), expected);
+        let norm = [1.5_f32, 0.25].map(f32::to_le_bytes);
+        let expected = [0.5_f32, -0.75].map(f32::to_le_bytes);
+        assert_eq!(Change::MinusOne.apply(norm.as_flattened(), 1), expected.as_flattened());
     }
 }

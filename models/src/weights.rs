@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::gguf::GgufTensor;
 use crate::names::HEAD;
-use crate::stored::{RowOrder, Stored};
+use crate::stored::{Change, Stored};
 use crate::tensors::weight;
 use crate::{Gguf, ModelConfig, ModelError, random};
 
@@ -46,7 +46,7 @@ struct TensorPlace {
     shard: usize,
     stored: Stored,
     shape: Vec<usize>,
-    rows: RowOrder,
+    change: Change,
     start: usize,
     end: usize,
 }
@@ -159,9 +159,10 @@ impl Weights {
     /// Weights of the shape of `config` that mean nothing: a tensor is made when it is asked for,
     /// from `seed` and its name. `file` names them in errors.
     pub fn random(config: &ModelConfig, seed: u64, file: &str) -> Self {
-        let (stored, rows) = (Stored::Float(Dtype::BF16), RowOrder::Plain);
-        let place =
-            |(name, shape)| (name, TensorPlace { shard: 0, stored, shape, rows, start: 0, end: 0 });
+        let (stored, change) = (Stored::Float(Dtype::BF16), Change::None);
+        let place = |(name, shape)| {
+            (name, TensorPlace { shard: 0, stored, shape, change, start: 0, end: 0 })
+        };
         let shards = vec![Shard { file: file.to_owned(), bytes: Bytes::Random(seed) }];
         let tensors = config.tensors().map(place).collect();
         Self { shards, tensors, read: RefCell::default(), on_read: RefCell::default() }
@@ -176,8 +177,8 @@ impl Weights {
         let shard = map(path)?;
         let mut gguf = Gguf::parse(shard.bytes.as_slice(), &shard.file)?;
         let tensors = std::mem::take(&mut gguf.tensors).into_iter();
-        let tensors = tensors.map(|GgufTensor { name, stored, shape, rows, start, end }| {
-            (name, TensorPlace { shard: 0, stored, shape, rows, start, end })
+        let tensors = tensors.map(|GgufTensor { name, stored, shape, change, start, end }| {
+            (name, TensorPlace { shard: 0, stored, shape, change, start, end })
         });
         let tensors = tensors.collect();
         Ok((
@@ -233,9 +234,9 @@ impl Weights {
             return Ok(Tensor::Bf16(Cow::Owned(random::tensor(*seed, name, shape))));
         }
         let bytes = Cow::Borrowed(&bytes.as_slice()[place.start..place.end]);
-        let bytes = match place.rows {
-            RowOrder::Plain => bytes,
-            RowOrder::Pairs { .. } => Cow::Owned(place.rows.restore(&bytes, shape[0])),
+        let bytes = match place.change {
+            Change::None => bytes,
+            change => Cow::Owned(change.apply(&bytes, shape[0])),
         };
         match place.stored {
             Stored::Quantised(kind) => Ok(Tensor::Quantised(kind, bytes)),
@@ -277,7 +278,7 @@ impl Weights {
         let bytes = |place: &TensorPlace| {
             &self.shards[place.shard].bytes.as_slice()[place.start..place.end]
         };
-        let is_alike = (one.stored, one.rows, &one.shape) == (two.stored, two.rows, &two.shape);
+        let is_alike = (one.stored, one.change, &one.shape) == (two.stored, two.change, &two.shape);
         is_alike && bytes(one) == bytes(two)
     }
 
@@ -388,7 +389,7 @@ fn read_header(
         let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
         let end = start + view.data().len();
         let (stored, shape) = (Stored::Float(view.dtype()), view.shape().into());
-        (name, TensorPlace { shard, stored, shape, rows: RowOrder::Plain, start, end })
+        (name, TensorPlace { shard, stored, shape, change: Change::None, start, end })
     };
     Ok(tensors.tensors().into_iter().map(place).collect())
 }

@@ -42,26 +42,54 @@ pub fn config_json(header: &Header<'_>, architecture: &Architecture) -> Result<V
     for name in END_TOKENS {
         end_tokens.extend(header.metadata.count(&format!("tokenizer.ggml.{name}_token_id"))?);
     }
+    let (num_layers, context_len) = (keys.count("block_count")?, keys.count("context_length")?);
+    let (ffn_width, norm_eps) = (keys.count("feed_forward_length")?, keys.norm_eps()?);
+    let window = keys.optional_count("attention.sliding_window")?.or(architecture.window);
     let has = |name: &str| header.tensors.iter().any(|tensor| tensor.name == name);
     Ok(json!({
-        "architectures": [architecture.hugging_face],
-        "num_hidden_layers": keys.count("block_count")?,
+        "architectures": [class(architecture, window)?],
+        "num_hidden_layers": num_layers,
         "hidden_size": hidden_width,
-        "intermediate_size": keys.count("feed_forward_length")?,
+        "intermediate_size": ffn_width,
         "num_attention_heads": num_heads,
         "num_key_value_heads": keys.optional_count("attention.head_count_kv")?.unwrap_or(num_heads),
         "head_dim": head_dim,
         "vocab_size": vocab_len(header)?,
-        "max_position_embeddings": keys.count("context_length")?,
-        "rms_norm_eps": keys.float("attention.layer_norm_rms_epsilon")?,
+        "max_position_embeddings": context_len,
+        "rms_norm_eps": norm_eps,
+        "norm_epsilon": norm_eps,
         "rope_theta": keys.optional_float("rope.freq_base")?.unwrap_or(10_000.0),
         "rope_scaling": keys.rope_scaling()?,
-        "hidden_act": "silu",
+        "hidden_act": architecture.activation,
+        "sliding_window": window,
+        // What Qwen adds: whether it is used, and from which layer on.
+        "use_sliding_window": window.is_some(),
+        "max_window_layers": 0,
         "attention_bias": has("blk.0.attn_q.bias"),
         "mlp_bias": has("blk.0.ffn_up.bias"),
+        "use_bias": has("blk.0.attn_q.bias"),
         "tie_word_embeddings": !has("output.weight"),
         "eos_token_id": end_tokens,
+        // What GPT-BigCode calls them.
+        "n_layer": num_layers,
+        "n_embd": hidden_width,
+        "n_inner": ffn_width,
+        "n_head": num_heads,
+        "n_positions": context_len,
+        "layer_norm_epsilon": norm_eps,
+        "activation_function": architecture.activation,
     }))
+}
+
+/// transformers' class. A Llama with a window is a Mistral.
+fn class(architecture: &Architecture, window: Option<u64>) -> Result<&'static str, String> {
+    match (architecture.name, window) {
+        ("llama", Some(_)) => Ok("MistralForCausalLM"),
+        ("gemma" | "starcoder", Some(_)) => {
+            Err(format!("a sliding window isn't supported in {}", architecture.hugging_face))
+        }
+        _ => Ok(architecture.hugging_face),
+    }
 }
 
 /// The values whose keys begin with the architecture's name.
@@ -91,8 +119,14 @@ impl Keys<'_> {
         self.metadata.float(&self.key(name))
     }
 
-    fn float(&self, name: &str) -> Result<f64, String> {
-        self.optional_float(name)?.ok_or_else(|| self.lacks(name))
+    /// Of norms by the root mean square, or of those by mean and variance.
+    fn norm_eps(&self) -> Result<f64, String> {
+        const RMS: &str = "attention.layer_norm_rms_epsilon";
+        let eps = match self.optional_float(RMS)? {
+            None => self.optional_float("attention.layer_norm_epsilon")?,
+            eps => eps,
+        };
+        eps.ok_or_else(|| self.lacks(RMS))
     }
 
     fn head_dim(&self, hidden_width: u64, num_heads: u64) -> Result<u64, String> {

@@ -18,8 +18,9 @@ mod tokenizer;
 
 use architecture::Architecture;
 use header::{Header, TensorInfo};
+use safetensors::Dtype;
 
-use crate::stored::{RowOrder, Stored};
+use crate::stored::{Change, Stored};
 use crate::{ChatTemplate, ModelConfig, ModelError, Tokenizer};
 
 /// What files of the format begin with.
@@ -31,7 +32,7 @@ pub(crate) struct GgufTensor {
     pub name: String,
     pub stored: Stored,
     pub shape: Vec<usize>,
-    pub rows: RowOrder,
+    pub change: Change,
     pub start: usize,
     pub end: usize,
 }
@@ -100,11 +101,24 @@ fn place(
 ) -> Result<GgufTensor, String> {
     let TensorInfo { stored, start, end, .. } = *tensor;
     let name = architecture.tensor_name(tensor.name);
-    let is_paired = architecture.pairs_rows_of(&name);
-    let rows = if is_paired { RowOrder::Pairs { head_dim } } else { RowOrder::Plain };
-    if is_paired && !tensor.shape[0].is_multiple_of(head_dim) {
-        let problem = format!("{} rows aren't whole heads of {head_dim}", tensor.shape[0]);
-        return Err(format!("the tensor {}: {problem}", tensor.name));
-    }
-    Ok(GgufTensor { name, stored, shape: tensor.shape.clone(), rows, start, end })
+    let change = architecture.change(tensor.name, head_dim);
+    let problem = match change {
+        Change::Pairs { .. } if !tensor.shape[0].is_multiple_of(head_dim) => {
+            format!("{} rows aren't whole heads of {head_dim}", tensor.shape[0])
+        }
+        Change::MinusOne if stored != Stored::Float(Dtype::F32) => {
+            "a norm's weights must be F32".to_owned()
+        }
+        _ => {
+            return Ok(GgufTensor {
+                name,
+                stored,
+                shape: tensor.shape.clone(),
+                change,
+                start,
+                end,
+            });
+        }
+    };
+    Err(format!("the tensor {}: {problem}", tensor.name))
 }

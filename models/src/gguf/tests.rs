@@ -1,13 +1,16 @@
 //! Files written here: whole ones, and those with the faults that loaders are known to fall for.
 
 use std::io::Write;
+use std::path::Path;
 
 use jump_kernels::WeightSlice;
 
 use super::Gguf;
+use super::architecture::{ARCHITECTURES, Architecture};
 use super::header::Header;
-use crate::stored::RowOrder;
-use crate::{Checkpoint, Positions, Tensor};
+use crate::config::{Norm, Positions, Rope, RopeScaling};
+use crate::stored::{Change, stored_row};
+use crate::{Checkpoint, ModelConfig, Weights};
 
 /// A file that is put together piece by piece.
 struct Writer {
@@ -228,13 +231,20 @@ fn truncated_files() {
     }
 }
 
-/// The embedded model as a GGUF file: queries and keys in pairs, the embedding in another type.
+/// The embedded model as a GGUF file.
 fn tiny() -> Writer {
     let checkpoint = Checkpoint::tiny().unwrap();
-    let config = &checkpoint.config;
-    let mut file = Writer::llama();
-    file.pairs.clear();
-    file.pair("general.architecture", 8, &string("llama"));
+    let mut file = file_of("llama", &checkpoint.config, &checkpoint.weights);
+    file.pair("tokenizer.ggml.eos_token_id", 4, &257_u32.to_le_bytes());
+    file.pair("tokenizer.chat_template", 8, &string("{{ messages[0].content ~ eos_token }}"));
+    file
+}
+
+/// A model as a GGUF file, with a tokenizer of 258 tokens.
+fn file_of(architecture: &str, config: &ModelConfig, weights: &Weights) -> Writer {
+    let mut file = Writer { pairs: Vec::new(), tensors: Vec::new(), data: Vec::new() };
+    file.pair("general.architecture", 8, &string(architecture));
+    let key = |name: &str| format!("{architecture}.{name}");
     let attention = config.attention;
     let counts = [
         ("block_count", config.num_layers),
@@ -242,15 +252,57 @@ fn tiny() -> Writer {
         ("feed_forward_length", config.ffn.width),
         ("attention.head_count", attention.num_heads),
         ("attention.head_count_kv", attention.num_kv_heads),
+        ("attention.key_length", attention.head_dim),
         ("context_length", config.context_len),
     ];
     for (name, count) in counts {
-        file.pair(&format!("llama.{name}"), 10, &(count as u64).to_le_bytes());
+        file.pair(&key(name), 10, &(count as u64).to_le_bytes());
     }
-    let eps = f64::from(config.norm.eps()).to_le_bytes();
-    file.pair("llama.attention.layer_norm_rms_epsilon", 12, &eps);
-    let Positions::Rotary(rope) = config.positions else { panic!("it is a Llama") };
-    file.pair("llama.rope.freq_base", 12, &rope.theta.to_le_bytes());
+    if let Some(window) = attention.window {
+        file.pair(&key("attention.sliding_window"), 10, &(window.get() as u64).to_le_bytes());
+    }
+    let eps = match config.norm {
+        Norm::Rms { .. } => "attention.layer_norm_rms_epsilon",
+        Norm::Layer { .. } => "attention.layer_norm_epsilon",
+    };
+    file.pair(&key(eps), 6, &config.norm.eps().to_le_bytes());
+    if let Positions::Rotary(Rope { theta, scaling }) = config.positions {
+        let RopeScaling::Linear { factor } = scaling else { panic!("{scaling:?}") };
+        file.pair(&key("rope.freq_base"), 12, &theta.to_le_bytes());
+        file.pair(&key("rope.scaling.type"), 8, &string("linear"));
+        file.pair(&key("rope.scaling.factor"), 12, &factor.to_le_bytes());
+    }
+    add_tokenizer(&mut file);
+    let known = ARCHITECTURES.iter().find(|known| known.name == architecture).unwrap();
+    let names = ggml_names(config.num_layers);
+    for (name, shape) in config.tensors() {
+        // Heads may be stored where the config doesn't speak of one.
+        if !weights.contains(&name) {
+            continue;
+        }
+        let ggml = names.iter().find(|ggml| known.tensor_name(ggml) == name);
+        let ggml = ggml.unwrap_or_else(|| panic!("{name}"));
+        let tensor = weights.tensor(&name, &shape).unwrap();
+        let dims: Vec<u64> = shape.iter().rev().map(|dim| *dim as u64).collect();
+        match (known.change(ggml, attention.head_dim), tensor.values()) {
+            (Change::None, WeightSlice::Bf16(values)) => {
+                file.tensor(ggml, &dims, 30, bytemuck::cast_slice(values));
+            }
+            (Change::Pairs { head_dim }, WeightSlice::Bf16(values)) => {
+                let bytes = in_pairs(bytemuck::cast_slice(values), shape[0], head_dim);
+                file.tensor(ggml, &dims, 30, &bytes);
+            }
+            (Change::MinusOne, values) => {
+                let values: Vec<f32> = values.to_f32().iter().map(|value| value + 1.0).collect();
+                file.tensor(ggml, &dims, 0, bytemuck::cast_slice(&values));
+            }
+            _ => panic!("{name} isn't bfloat16"),
+        }
+    }
+    file
+}
+
+fn add_tokenizer(file: &mut Writer) {
     file.pair("tokenizer.ggml.model", 8, &string("gpt2"));
     // All bytes: 188 of them stand for themselves, the others for U+0100 and up.
     let bytes = ('!'..='~').chain('¡'..='¬').chain('®'..='ÿ').chain('Ā'..='Ń');
@@ -262,66 +314,87 @@ fn tiny() -> Writer {
     let types: Vec<u8> = types.flat_map(i32::to_le_bytes).collect();
     let head = [&5_u32.to_le_bytes()[..], &(tokens.len() as u64).to_le_bytes()].concat();
     file.pair("tokenizer.ggml.token_type", 9, &[head, types].concat());
-    file.pair("tokenizer.ggml.eos_token_id", 4, &257_u32.to_le_bytes());
-    file.pair("tokenizer.chat_template", 8, &string("{{ messages[0].content ~ eos_token }}"));
-    for (name, shape) in config.tensors() {
-        let tensor = checkpoint.weights.tensor(&name, &shape).unwrap();
-        let bytes: Vec<u8> = match tensor.values() {
-            WeightSlice::Bf16(values) => bytemuck::cast_slice(values).to_vec(),
-            _ => panic!("the embedded model is bfloat16"),
-        };
-        let is_paired = name.contains("q_proj") || name.contains("k_proj");
-        let bytes = if is_paired { in_pairs(&bytes, shape[0], attention.head_dim) } else { bytes };
-        let dims: Vec<u64> = shape.iter().rev().map(|dim| *dim as u64).collect();
-        file.tensor(&ggml_name(&name), &dims, 30, &bytes);
-    }
-    file
+}
+
+/// All names that tensors of these architectures have.
+fn ggml_names(num_layers: usize) -> Vec<String> {
+    let outer = ["token_embd", "position_embd", "output_norm", "output"].map(str::to_owned);
+    let inner = [
+        "attn_norm",
+        "attn_q",
+        "attn_k",
+        "attn_v",
+        "attn_qkv",
+        "attn_q_norm",
+        "attn_k_norm",
+        "attn_output",
+        "ffn_norm",
+        "ffn_gate",
+        "ffn_up",
+        "ffn_down",
+    ];
+    let layer = |idx| inner.map(|name| format!("blk.{idx}.{name}"));
+    let names = outer.into_iter().chain((0..num_layers).flat_map(layer));
+    names.flat_map(|name| ["weight", "bias"].map(|kind| format!("{name}.{kind}"))).collect()
 }
 
 fn in_pairs(bytes: &[u8], num_rows: usize, head_dim: usize) -> Vec<u8> {
     let row_bytes = bytes.len() / num_rows;
     let mut stored = vec![0; bytes.len()];
     for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
-        let to = RowOrder::Pairs { head_dim }.stored_row(row) * row_bytes;
+        let to = stored_row(row, head_dim) * row_bytes;
         stored[to..to + row_bytes].copy_from_slice(bytes);
     }
     stored
 }
 
-fn ggml_name(name: &str) -> String {
-    let parts = [
-        ("model.layers.", "blk."),
-        ("model.embed_tokens", "token_embd"),
-        ("model.norm", "output_norm"),
-        ("input_layernorm", "attn_norm"),
-        ("post_attention_layernorm", "ffn_norm"),
-        ("self_attn.o_proj", "attn_output"),
-        ("self_attn.", "attn_"),
-        ("mlp.", "ffn_"),
-        ("_proj", ""),
-    ];
-    parts.iter().fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
+/// Writes a model to a file and reads it again.
+fn check_is_the_same(architecture: &str, expected: &ModelConfig, weights: &Weights) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&file_of(architecture, expected, weights).bytes()).unwrap();
+    let (found, gguf) = Weights::open_gguf(file.path()).unwrap();
+    let mut config = gguf.config;
+    config.end_tokens.clone_from(&expected.end_tokens);
+    assert!(config.tied_head.is_some());
+    config.tied_head = expected.tied_head;
+    assert_eq!(&config, expected);
+    for (name, shape) in config.tensors().filter(|(name, _)| weights.contains(name)) {
+        let [found, expected] = [&found, weights]
+            .map(|weights| weights.tensor(&name, &shape).unwrap().values().to_f32().into_owned());
+        assert!(found == expected, "{architecture}: {name}");
+    }
+    found.check_all_read().unwrap();
 }
 
 #[test]
 fn a_model_is_the_same_in_both_formats() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(&tiny().bytes()).unwrap();
-    let expected = Checkpoint::tiny().unwrap();
-    let (weights, gguf) = crate::Weights::open_gguf(file.path()).unwrap();
-    let mut config = gguf.config;
-    config.end_tokens.clone_from(&expected.config.end_tokens);
-    assert_eq!(config, expected.config);
-    for (name, shape) in config.tensors() {
-        let [found, expected] = [&weights, &expected.weights].map(|weights| {
-            let Tensor::Bf16(values) = weights.tensor(&name, &shape).unwrap() else { panic!() };
-            values.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
-        });
-        assert!(found == expected, "{name}");
-    }
-    weights.check_all_read().unwrap();
-    assert_eq!(gguf.chat.unwrap().render("Hello").as_deref(), Ok("Hello<end>"));
-    let tokens = gguf.tokenizer.encode("ab a<end>");
+    let Checkpoint { config, weights, .. } = Checkpoint::tiny().unwrap();
+    check_is_the_same("llama", &config, &weights);
+    let Gguf { tokenizer, chat, .. } = Gguf::parse(&tiny().bytes(), "file").unwrap();
+    assert_eq!(chat.unwrap().render("Hello").as_deref(), Ok("Hello<end>"));
+    let tokens = tokenizer.encode("ab a<end>");
     assert_eq!(tokens.len(), 8, "a merge, and no token by the name of a special one");
-    assert_eq!(gguf.tokenizer.special("<end>").map(|token| token.0), Some(257));
+    assert_eq!(tokenizer.special("<end>").map(|token| token.0), Some(257));
+}
+
+/// transformers' small models, see `tests/fixtures`.
+#[test]
+fn every_architecture_is_the_same_in_both_formats() {
+    let table = [
+        ("llama", "llama"),
+        ("mistral", "llama"),
+        ("qwen2", "qwen2"),
+        ("qwen3", "qwen3"),
+        ("gemma", "gemma"),
+        ("starcoder2", "starcoder2"),
+        ("gpt_bigcode_tanh", "starcoder"),
+    ];
+    let is_tried = |known: &Architecture| table.iter().any(|(_, name)| *name == known.name);
+    assert!(ARCHITECTURES.iter().all(is_tried));
+    for (folder, architecture) in table {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(folder);
+        let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+        let config = ModelConfig::parse(&config, "config.json").unwrap();
+        check_is_the_same(architecture, &config, &Weights::open(&folder).unwrap());
+    }
 }
