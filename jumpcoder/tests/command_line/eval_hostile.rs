@@ -1,6 +1,7 @@
 //! Programs that mean harm, judged by the real binary: each is contained, the run goes on, and
 //! nothing of it is left.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -209,6 +210,8 @@ fn what_a_program_leaves_behind_is_ended() {
 #[test]
 fn limits_hold_without_a_sandbox() {
     let Some(folder) = folder() else { return };
+    // Runs that were killed earlier may have left some.
+    let before = left_behind();
     let unsafely = |body: &str| verdict(&folder, body, "--unsafe-no-sandbox --timeout 1");
     let unique = format!("72.{}", std::process::id());
     assert_eq!(unsafely(&daemon(&unique))["verdict"], "passed");
@@ -219,14 +222,19 @@ fn limits_hold_without_a_sandbox() {
     let where_am_i = "import os\nopen('x', 'w').write('x')\nreturn os.getcwd()";
     let found = unsafely(where_am_i);
     assert_eq!(found["verdict"], "assertion", "{found}");
-    let left = fs::read_dir(std::env::temp_dir()).unwrap().filter_map(Result::ok);
-    let names: Vec<_> = left.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    let prefix = "jumpcoder-eval-";
+    let left: BTreeSet<String> = left_behind().difference(&before).cloned().collect();
+    assert_eq!(left, BTreeSet::new());
+}
+
+/// The temporary folders of runs that have ended.
+fn left_behind() -> BTreeSet<String> {
+    let found = fs::read_dir(std::env::temp_dir()).unwrap().filter_map(Result::ok);
+    let names = found.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let is_dead = |name: &String| {
-        let id = name.strip_prefix(prefix).and_then(|rest| rest.split('-').next());
+        let id = name.strip_prefix("jumpcoder-eval-").and_then(|rest| rest.split('-').next());
         id.is_some_and(|id| !fs::exists(format!("/proc/{id}")).unwrap_or(true))
     };
-    assert_eq!(names.into_iter().filter(is_dead).collect::<Vec<_>>(), Vec::<String>::new());
+    names.filter(is_dead).collect()
 }
 
 #[test]
