@@ -50,7 +50,7 @@ fn json(value: &impl Serialize) -> String {
 struct Support {
     architectures: Vec<&'static str>,
     infilling: BTreeMap<&'static str, &'static str>,
-    /// What `--shape` takes.
+    /// What `--random-weights` takes.
     shapes: Vec<&'static str>,
 }
 
@@ -70,7 +70,7 @@ impl Support {
         for (name, prompt) in &self.infilling {
             writeln!(text, "  {name:<12} {prompt}").expect("a string takes everything");
         }
-        writeln!(text, "\nshapes (--shape): {}", self.shapes.join(", "))
+        writeln!(text, "\nshapes (--random-weights): {}", self.shapes.join(", "))
             .expect("a string takes everything");
         text
     }
@@ -135,7 +135,8 @@ struct Stored {
     num_parameters: usize,
 }
 
-/// Bytes that a run needs, where the programs are as long as can be.
+/// Bytes that a run needs, where the programs are as long as can be. Weights count as bfloat16,
+/// whatever they are kept in.
 #[derive(Debug, Serialize)]
 struct Memory {
     device: String,
@@ -214,8 +215,8 @@ impl Memory {
         let [weights, passes, task, total] =
             [self.weights, self.passes, self.task, self.total].map(mib);
         format!(
-            "{weights} for weights, {passes} for passes, {task} for a program at its longest: \
-             {total} for {concurrency}, on {}",
+            "{weights} for weights in bfloat16, {passes} for passes, {task} for a program at its \
+             longest: {total} for {concurrency}, on {}",
             self.device
         )
     }
