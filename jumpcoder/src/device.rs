@@ -9,7 +9,7 @@ use jump_kernels::cpu::Cpu;
 use jump_kernels::cuda::{Cuda, CudaOptions};
 use jump_kernels::runtime::{Driver, DriverOptions, Emulator, SharedRuntime};
 use jump_kernels::{Backend, DeviceError};
-use jump_models::{Checkpoint, ModelConfig};
+use jump_models::{Checkpoint, Model, ModelConfig};
 
 /// A device that a user names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,16 @@ impl Device {
             Self::Cpu => Engine::block_bytes(&Cpu::new(), config),
             Self::Cuda { runtime, options } => {
                 Engine::block_bytes(&Cuda::new(runtime.clone(), *options), config)
+            }
+        }
+    }
+
+    /// Bytes that a model's weights take.
+    pub fn weight_bytes(&self, checkpoint: &Checkpoint) -> usize {
+        match self {
+            Self::Cpu => Model::weight_bytes(&Cpu::new(), checkpoint),
+            Self::Cuda { runtime, options } => {
+                Model::weight_bytes(&Cuda::new(runtime.clone(), *options), checkpoint)
             }
         }
     }

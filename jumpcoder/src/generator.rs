@@ -277,7 +277,7 @@ fn check_weight_memory(
     const MIB: usize = 1 << 20;
     let mut free = device.free_memory()?;
     for checkpoint in [Some(generation), infilling].into_iter().flatten() {
-        let (Some(bytes), needed) = (free, checkpoint.config.weight_bytes()) else { break };
+        let (Some(bytes), needed) = (free, device.weight_bytes(checkpoint)) else { break };
         free = bytes.checked_sub(needed);
         if free.is_none() {
             return Err(GeneratorError::WeightMemory {

@@ -84,7 +84,7 @@ impl MemoryPlan {
     pub fn need(&self, device: &Device) -> MemoryNeed {
         let config = &self.checkpoint.config;
         MemoryNeed {
-            weights: config.weight_bytes(),
+            weights: device.weight_bytes(&self.checkpoint),
             passes: device.workspace_bytes(config, self.max_rows, self.context_len),
             task: self.blocks_per_task.saturating_mul(device.block_bytes(config)),
         }

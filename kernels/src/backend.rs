@@ -28,7 +28,30 @@ pub enum WeightSlice<'a> {
     Quantised(Quantisation, &'a [u8]),
 }
 
+/// How the values of a tensor are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightKind {
+    /// bfloat16.
+    Bf16,
+    /// IEEE half precision.
+    F16,
+    /// Single precision.
+    F32,
+    /// In packets.
+    Quantised(Quantisation),
+}
+
 impl<'a> WeightSlice<'a> {
+    /// How they are stored.
+    pub fn kind(&self) -> WeightKind {
+        match self {
+            Self::Bf16(_) => WeightKind::Bf16,
+            Self::F16(_) => WeightKind::F16,
+            Self::F32(_) => WeightKind::F32,
+            Self::Quantised(kind, _) => WeightKind::Quantised(*kind),
+        }
+    }
+
     /// How many there are.
     #[expect(clippy::len_without_is_empty, reason = "no tensor is")]
     pub fn len(&self) -> usize {
@@ -57,6 +80,17 @@ impl<'a> WeightSlice<'a> {
 pub struct MatrixView<'a> {
     /// The values.
     pub values: WeightSlice<'a>,
+    /// Outputs.
+    pub num_rows: usize,
+    /// Inputs.
+    pub num_cols: usize,
+}
+
+/// A weight matrix `[num_rows, num_cols]` before its values are read.
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixShape {
+    /// How the values are stored.
+    pub kind: WeightKind,
     /// Outputs.
     pub num_rows: usize,
     /// Inputs.
@@ -259,6 +293,13 @@ pub trait Backend: Send + 'static {
         view: MatrixView<'_>,
         embedding: Option<&Self::Table>,
     ) -> Result<Self::Head, DeviceError>;
+    /// Bytes that [`Backend::matrix`] takes for such parts, or [`Backend::gated_matrix`], but for a
+    /// bias.
+    fn matrix_bytes(&self, parts: &[MatrixShape], is_gated: bool) -> usize;
+    /// Bytes that [`Backend::table`] takes.
+    fn table_bytes(&self, shape: MatrixShape) -> usize;
+    /// Bytes that [`Backend::head`] takes; `is_embedding` if there is a table of the same rows.
+    fn head_bytes(&self, shape: MatrixShape, is_embedding: bool) -> usize;
     /// A normalisation's weights.
     fn norm(&self, view: NormView<'_>) -> Result<Self::Norm, DeviceError>;
     /// The tables of the rotary embedding.

@@ -20,8 +20,8 @@ mod sampling;
 pub mod selftest;
 
 pub use backend::{
-    Activation, AttentionShape, Backend, Choice, Chosen, FfnShape, MatrixView, NormKind, NormView,
-    RopeTable, ScoreKind, Target, WeightSlice,
+    Activation, AttentionShape, Backend, Choice, Chosen, FfnShape, MatrixShape, MatrixView,
+    NormKind, NormView, RopeTable, ScoreKind, Target, WeightKind, WeightSlice,
 };
 pub use layout::{BLOCK_LEN, BlockId, Layout, Segment, TokenId};
 pub use pass::{Given, Part, PassInput, PassLimits, Wanted};

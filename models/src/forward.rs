@@ -76,6 +76,12 @@ impl<B: Backend> Model<B> {
         })
     }
 
+    /// Bytes that the weights of `checkpoint` take on the device; none are read for it. Loading
+    /// takes those of one matrix more.
+    pub fn weight_bytes(backend: &B, checkpoint: &Checkpoint) -> usize {
+        Loader::new(backend, checkpoint).num_bytes()
+    }
+
     /// The backend.
     pub fn backend(&self) -> &B {
         &self.backend

@@ -1,6 +1,6 @@
 //! The way of a checkpoint's tensors to a device.
 
-use jump_kernels::{Backend, MatrixView, NormKind, NormView, RopeTable};
+use jump_kernels::{Backend, MatrixShape, NormKind, NormView, RopeTable};
 
 use crate::names::HEAD;
 use crate::tensors::{LayerTensors, MatrixTensors, Named, NormTensors, bias, weight};
@@ -51,15 +51,22 @@ impl<'a, B: Backend> Loader<'a, B> {
     /// The head, whose rows may be the embedding's: if the config says so and there are no others.
     pub fn head(&self, embedding: &B::Table) -> Result<B::Head, ModelError> {
         let (name, shape) = self.config.embedding_tensor();
-        let (weights, has_own) = (self.weights, self.weights.contains(HEAD));
-        let is_tied = match self.config.tied_head {
-            Some(true) => !has_own || weights.are_equal(&name, HEAD),
-            Some(false) => false,
-            None => !has_own,
-        };
-        let tensor = weights.tensor(if is_tied { &name } else { HEAD }, &shape)?;
+        let is_tied = self.is_head_tied();
+        let tensor = self.weights.tensor(if is_tied { &name } else { HEAD }, &shape)?;
         let head = tensor.matrix(shape[0], shape[1]);
         Ok(self.backend.head(head, is_tied.then_some(embedding))?)
+    }
+
+    fn is_head_tied(&self) -> bool {
+        let has_own = self.weights.contains(HEAD);
+        match self.config.tied_head {
+            Some(true) => {
+                let (embedding, _) = self.config.embedding_tensor();
+                !has_own || self.weights.are_equal(&embedding, HEAD)
+            }
+            Some(false) => false,
+            None => !has_own,
+        }
     }
 
     /// A layer.
@@ -75,7 +82,7 @@ impl<'a, B: Backend> Loader<'a, B> {
             head_norms,
             attention_out: self.matrix(&tensors.attention_out)?,
             ffn_norm: self.norm(&tensors.ffn_norm)?,
-            up: self.up(&tensors.up)?,
+            up: self.matrix(&tensors.up)?,
             down: self.matrix(&tensors.down)?,
         })
     }
@@ -97,18 +104,54 @@ impl<'a, B: Backend> Loader<'a, B> {
         Ok(self.backend.norm(view)?)
     }
 
-    fn matrix(&self, tensors: &MatrixTensors) -> Result<B::Matrix, ModelError> {
-        let parts = self.parts(tensors)?;
-        let bias = self.bias(tensors)?;
-        Ok(self.backend.matrix(&views(&parts, tensors), bias.as_deref())?)
+    /// Bytes that all of it takes.
+    pub fn num_bytes(&self) -> usize {
+        let Self { backend, config, .. } = self;
+        let (name, shape) = config.embedding_tensor();
+        let is_tied = self.is_head_tied();
+        let head = self.shape(if is_tied { &name } else { HEAD }, &shape);
+        let tables = [(name, shape)].into_iter().chain(config.places_tensor());
+        let tables = tables.map(|(name, shape)| backend.table_bytes(self.shape(&name, &shape)));
+        let outer = tables.sum::<usize>()
+            + backend.head_bytes(head, is_tied)
+            + norm_bytes(&config.final_norm_tensors());
+        let layers = (0..config.num_layers).map(|idx| self.layer_bytes(&config.layer_tensors(idx)));
+        layers.fold(outer, usize::saturating_add)
     }
 
-    fn up(&self, tensors: &MatrixTensors) -> Result<B::Matrix, ModelError> {
+    fn layer_bytes(&self, tensors: &LayerTensors) -> usize {
+        let norms = [&tensors.attention_norm, &tensors.ffn_norm];
+        let norms = norms.into_iter().chain(tensors.head_norms.iter().flatten());
+        let matrices = [&tensors.qkv, &tensors.attention_out, &tensors.up, &tensors.down];
+        let matrices = matrices.into_iter().map(|matrix| self.matrix_bytes(matrix));
+        norms.map(norm_bytes).sum::<usize>() + matrices.sum::<usize>()
+    }
+
+    fn matrix_bytes(&self, tensors: &MatrixTensors) -> usize {
+        let parts = tensors.parts.iter();
+        let parts = parts
+            .map(|(name, num_rows)| self.shape(&weight(name), &[*num_rows, tensors.num_inputs]));
+        let parts: Vec<_> = parts.collect();
+        let num_rows: usize = parts.iter().map(|part| part.num_rows).sum();
+        let biases = if tensors.has_bias { num_rows * size_of::<f32>() } else { 0 };
+        biases + self.backend.matrix_bytes(&parts, tensors.is_gated)
+    }
+
+    fn shape(&self, name: &str, shape: &[usize]) -> MatrixShape {
+        MatrixShape { kind: self.weights.kind(name), num_rows: shape[0], num_cols: shape[1] }
+    }
+
+    fn matrix(&self, tensors: &MatrixTensors) -> Result<B::Matrix, ModelError> {
         let parts = self.parts(tensors)?;
+        let views = parts.iter().zip(&tensors.parts);
+        let views = views.map(|(part, (_, num_rows))| part.matrix(*num_rows, tensors.num_inputs));
+        let views: Vec<_> = views.collect();
         let bias = self.bias(tensors)?;
-        Ok(match *views(&parts, tensors) {
-            [gate, up] => self.backend.gated_matrix(gate, up, bias.as_deref())?,
-            ref up => self.backend.matrix(up, bias.as_deref())?,
+        Ok(match *views {
+            [gate, up] if tensors.is_gated => {
+                self.backend.gated_matrix(gate, up, bias.as_deref())?
+            }
+            _ => self.backend.matrix(&views, bias.as_deref())?,
         })
     }
 
@@ -133,9 +176,9 @@ impl<'a, B: Backend> Loader<'a, B> {
     }
 }
 
-fn views<'a>(parts: &'a [Tensor<'_>], tensors: &MatrixTensors) -> Vec<MatrixView<'a>> {
-    let parts = parts.iter().zip(&tensors.parts);
-    parts.map(|(part, (_, num_rows))| part.matrix(*num_rows, tensors.num_inputs)).collect()
+fn norm_bytes(tensors: &NormTensors) -> usize {
+    let num_vectors = if tensors.has_bias { 2 } else { 1 };
+    num_vectors * tensors.width * size_of::<f32>()
 }
 
 /// Cosines and sines in f64, rounded once. Frequencies are f32 first, as in transformers. Where

@@ -11,6 +11,8 @@ pub(crate) struct MatrixTensors {
     pub num_inputs: usize,
     /// Does each part have a bias?
     pub has_bias: bool,
+    /// Are the parts a gate and an up?
+    pub is_gated: bool,
 }
 
 /// The weights of a normalisation.
@@ -87,6 +89,7 @@ impl ModelConfig {
             parts: parts.iter().map(|(part, num_rows)| (name(part), *num_rows)).collect(),
             num_inputs,
             has_bias,
+            is_gated: false,
         };
         let qkv: &[_] = match &names.qkv {
             QkvNames::Split([query, key, value]) => &[(*query, q), (*key, kv), (*value, kv)],
@@ -107,7 +110,7 @@ impl ModelConfig {
             head_norms: self.has_head_norms.then(|| names.head_norms.each_ref().map(head_norm)),
             attention_out: matrix(&[(names.attention_out, hidden)], q, biases.attention_out),
             ffn_norm: norm(names.ffn_norm),
-            up: matrix(up, hidden, biases.ffn),
+            up: MatrixTensors { is_gated: self.ffn.is_gated, ..matrix(up, hidden, biases.ffn) },
             down: matrix(&[(names.down, hidden)], ffn, biases.ffn),
         }
     }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Component, Path};
 
 use half::{bf16, f16};
-use jump_kernels::{MatrixView, Quantisation, WeightSlice};
+use jump_kernels::{MatrixView, Quantisation, WeightKind, WeightSlice};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -215,6 +215,17 @@ impl Weights {
     /// Is there such a tensor?
     pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
+    }
+
+    /// How the values of `name` are stored. Of one that isn't there, or can't be read, reading it
+    /// will tell.
+    pub(crate) fn kind(&self, name: &str) -> WeightKind {
+        match self.tensors.get(name).map(|place| place.stored) {
+            Some(Stored::Quantised(kind)) => WeightKind::Quantised(kind),
+            Some(Stored::Float(Dtype::F16)) => WeightKind::F16,
+            Some(Stored::Float(Dtype::F32)) => WeightKind::F32,
+            Some(Stored::Float(_)) | None => WeightKind::Bf16,
+        }
     }
 
     /// The tensor `name`, which must have this shape.

@@ -135,8 +135,7 @@ struct Stored {
     num_parameters: usize,
 }
 
-/// Bytes that a run needs, where the programs are as long as can be. Weights count as bfloat16,
-/// whatever they are kept in.
+/// Bytes that a run needs, where the programs are as long as can be.
 #[derive(Debug, Serialize)]
 struct Memory {
     device: String,
@@ -215,7 +214,7 @@ impl Memory {
         let [weights, passes, task, total] =
             [self.weights, self.passes, self.task, self.total].map(mib);
         format!(
-            "{weights} for weights in bfloat16, {passes} for passes, {task} for a program at its \
+            "{weights} for weights, {passes} for passes, {task} for a program at its \
              longest: {total} for {concurrency}, on {}",
             self.device
         )

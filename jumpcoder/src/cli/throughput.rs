@@ -91,7 +91,7 @@ fn load(
     let config = &checkpoint.config;
     let block_bytes = device.block_bytes(config);
     let workspace = device.workspace_bytes(config, size.max_rows, size.context_len);
-    let weight_bytes = config.weight_bytes().saturating_add(workspace);
+    let weight_bytes = device.weight_bytes(checkpoint).saturating_add(workspace);
     let free_bytes = device.free_memory().map_err(Failure::Device)?;
     check_memory(&checkpoint.name, weight_bytes, block_bytes, size, free_bytes)?;
     let model = device.load(checkpoint, size).map_err(|error| Failure::Model(error.into()))?;

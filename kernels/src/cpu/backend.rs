@@ -5,7 +5,9 @@ use std::slice;
 use std::sync::Arc;
 
 use super::{Cache, Cpu, Matrix, Norm, Rows, Table, threads};
-use crate::backend::{Activation, AttentionShape, Backend, MatrixView, NormView, RopeTable};
+use crate::backend::{
+    Activation, AttentionShape, Backend, MatrixShape, MatrixView, NormView, RopeTable,
+};
 use crate::layout::Layout;
 use crate::pass::{Given, Part, PassInput, PassLimits};
 use crate::runtime::DeviceError;
@@ -87,6 +89,20 @@ impl Backend for Cpu {
     ) -> Result<Head, DeviceError> {
         let table = embedding.cloned().unwrap_or_else(|| Arc::new(Self::table(self, view)));
         Ok(Head { matrix: Self::matrix(self, slice::from_ref(&view)), table })
+    }
+
+    fn matrix_bytes(&self, parts: &[MatrixShape], is_gated: bool) -> usize {
+        Matrix::bytes_of(parts, is_gated)
+    }
+
+    fn table_bytes(&self, shape: MatrixShape) -> usize {
+        Table::bytes_of(shape)
+    }
+
+    /// The rows lie as panels, too.
+    fn head_bytes(&self, shape: MatrixShape, is_embedding: bool) -> usize {
+        let table = if is_embedding { 0 } else { Table::bytes_of(shape) };
+        table + Matrix::bytes_of(&[shape], false)
     }
 
     fn norm(&self, view: NormView<'_>) -> Result<Norm, DeviceError> {

@@ -11,7 +11,7 @@ use half::bf16;
 use super::line::{Bf16Line, EightBitLine, F32Line, FourBitLine, Line};
 use super::scales::Scales;
 use super::simd::{Lanes, NUM_LANES};
-use crate::backend::{MatrixView, WeightSlice};
+use crate::backend::{MatrixShape, MatrixView, WeightKind, WeightSlice};
 use crate::quantised::Quantisation;
 
 /// Inputs of a tile.
@@ -93,38 +93,59 @@ impl Matrix {
         self.num_tiles() * 2 * L::TILE_LINES
     }
 
+    /// Bytes of the panels of such parts.
+    pub fn bytes_of(parts: &[MatrixShape], is_gated: bool) -> usize {
+        let num_rows: usize = parts.iter().map(|part| part.num_rows).sum();
+        let num_outputs = if is_gated { num_rows / 2 } else { num_rows };
+        let matrix = Self::empty(parts[0].num_cols, num_outputs, is_gated);
+        let tile_bytes = match Form::of(parts.iter().map(|part| part.kind)) {
+            Form::Bf16 => lines_bytes::<Bf16Line>(),
+            Form::F32 => lines_bytes::<F32Line>(),
+            Form::Four(kind) => lines_bytes::<FourBitLine>() + Scales::tile_bytes(kind),
+            Form::Eight(kind) => lines_bytes::<EightBitLine>() + Scales::tile_bytes(kind),
+        };
+        matrix.num_panels() * matrix.num_tiles() * 2 * tile_bytes
+    }
+
+    fn empty(num_inputs: usize, num_outputs: usize, is_gated: bool) -> Self {
+        let panels = Panels::Bf16(Vec::new());
+        Self { panels, num_inputs, num_outputs, is_gated, bias: None }
+    }
+
     fn pack(parts: &[MatrixView<'_>], num_outputs: usize, is_gated: bool) -> Self {
         let num_inputs = parts.first().expect("a matrix has a part").num_cols;
         for part in parts {
             assert_eq!(part.num_cols, num_inputs, "stacked matrices have the same inputs");
             assert_eq!(part.values.len(), part.num_rows * num_inputs, "values fill the matrix");
         }
-        let empty = Panels::Bf16(Vec::new());
-        let mut matrix = Self { panels: empty, num_inputs, num_outputs, is_gated, bias: None };
+        let mut matrix = Self::empty(num_inputs, num_outputs, is_gated);
         matrix.panels = matrix.pack_panels(parts);
         matrix
     }
 
     fn pack_panels(&self, parts: &[MatrixView<'_>]) -> Panels {
-        if let Some(rows) = all_bf16(parts) {
-            return Panels::Bf16(self.pack_lines(|row| rows[row].iter().copied()));
+        match Form::of(parts.iter().map(|part| part.values.kind())) {
+            Form::Bf16 => {
+                let rows = bf16_rows(parts);
+                Panels::Bf16(self.pack_lines(|row| rows[row].iter().copied()))
+            }
+            Form::F32 => {
+                let values: Vec<_> = parts.iter().map(|part| part.values.to_f32()).collect();
+                let rows = values.iter().flat_map(|part| part.chunks_exact(self.num_inputs));
+                let rows: Vec<_> = rows.collect();
+                Panels::F32(self.pack_lines(|row| rows[row].iter().copied()))
+            }
+            Form::Four(kind) => {
+                let rows = quantised_rows(parts);
+                let quants = self.pack_lines(|row| kind.runs(rows[row]).flat_map(|run| run.quants));
+                Panels::Four(quants, Scales::pack(self, kind, &rows))
+            }
+            Form::Eight(kind) => {
+                let rows = quantised_rows(parts);
+                let quants = self.pack_lines(|row| kind.runs(rows[row]).flat_map(|run| run.quants));
+                Panels::Eight(quants, Scales::pack(self, kind, &rows))
+            }
         }
-        if let Some((kind, rows)) = all_quantised(parts)
-            && Scales::can_hold(kind)
-        {
-            let quants = |row: usize| kind.runs(rows[row]).flat_map(|run| run.quants);
-            let scales = Scales::pack(self, kind, &rows);
-            return match kind {
-                Quantisation::Q4_0 | Quantisation::Q4_1 | Quantisation::Q4K => {
-                    Panels::Four(self.pack_lines(quants), scales)
-                }
-                _ => Panels::Eight(self.pack_lines(quants), scales),
-            };
-        }
-        let values: Vec<_> = parts.iter().map(|part| part.values.to_f32()).collect();
-        let rows = values.iter().flat_map(|part| part.chunks_exact(self.num_inputs));
-        let rows: Vec<_> = rows.collect();
-        Panels::F32(self.pack_lines(|row| rows[row].iter().copied()))
     }
 
     /// Lines of the weights that `row` gives of each row.
@@ -161,27 +182,54 @@ impl Matrix {
     }
 }
 
-/// The rows of `parts`, if all of them are bfloat16.
-fn all_bf16<'a>(parts: &[MatrixView<'a>]) -> Option<Vec<&'a [bf16]>> {
-    let mut rows = Vec::new();
-    for part in parts {
-        let WeightSlice::Bf16(values) = part.values else { return None };
-        rows.extend(values.chunks_exact(part.num_cols));
-    }
-    Some(rows)
+/// What the lines of a matrix hold.
+enum Form {
+    Bf16,
+    F32,
+    Four(Quantisation),
+    Eight(Quantisation),
 }
 
-/// How `parts` are quantised, and their rows, if all are quantised the same way.
-fn all_quantised<'a>(parts: &[MatrixView<'a>]) -> Option<(Quantisation, Vec<&'a [u8]>)> {
-    let WeightSlice::Quantised(kind, _) = parts.first()?.values else { return None };
-    let mut rows = Vec::new();
-    for part in parts {
-        match part.values {
-            WeightSlice::Quantised(other, bytes) if other == kind => {
-                rows.extend(bytes.chunks_exact(kind.num_bytes(part.num_cols)));
+impl Form {
+    /// The form of a matrix whose parts are stored so: single precision, unless all are bfloat16 or
+    /// are quantised the same way, which a line can hold.
+    fn of(mut kinds: impl Iterator<Item = WeightKind>) -> Self {
+        let first = kinds.next().expect("a matrix has a part");
+        if kinds.any(|kind| kind != first) {
+            return Self::F32;
+        }
+        match first {
+            WeightKind::Bf16 => Self::Bf16,
+            WeightKind::F16 | WeightKind::F32 | WeightKind::Quantised(Quantisation::Q6K) => {
+                Self::F32
             }
-            _ => return None,
+            WeightKind::Quantised(kind) => match kind {
+                Quantisation::Q4_0 | Quantisation::Q4_1 | Quantisation::Q4K => Self::Four(kind),
+                _ => Self::Eight(kind),
+            },
         }
     }
-    Some((kind, rows))
+}
+
+/// Bytes of the lines of half a tile.
+const fn lines_bytes<L: Line>() -> usize {
+    L::TILE_LINES * size_of::<L>()
+}
+
+/// The rows of `parts`, all of which are bfloat16.
+fn bf16_rows<'a>(parts: &[MatrixView<'a>]) -> Vec<&'a [bf16]> {
+    let rows = parts.iter().flat_map(|part| match part.values {
+        WeightSlice::Bf16(values) => values.chunks_exact(part.num_cols),
+        _ => unreachable!("all parts are bfloat16"),
+    });
+    rows.collect()
+}
+
+/// The packets of each row of `parts`, all of which are quantised.
+fn quantised_rows<'a>(parts: &[MatrixView<'a>]) -> Vec<&'a [u8]> {
+    let rows = parts.iter().flat_map(|part| match part.values {
+        WeightSlice::Quantised(kind, bytes) => bytes.chunks_exact(kind.num_bytes(part.num_cols)),
+        _ => unreachable!("all parts are quantised"),
+    });
+    rows.collect()
 }

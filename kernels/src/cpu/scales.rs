@@ -29,9 +29,14 @@ pub enum Scales {
 }
 
 impl Scales {
-    /// Whether there is one scale for a tile.
-    pub fn can_hold(kind: Quantisation) -> bool {
-        kind != Quantisation::Q6K
+    /// Bytes of those of half a tile.
+    pub fn tile_bytes(kind: Quantisation) -> usize {
+        match kind {
+            Quantisation::Q4_0 | Quantisation::Q5_0 | Quantisation::Q8_0 => size_of::<Halves>(),
+            Quantisation::Q4_1 | Quantisation::Q5_1 => 2 * size_of::<Halves>(),
+            Quantisation::Q4K | Quantisation::Q5K => 2 * size_of::<Lanes>(),
+            Quantisation::Q6K => unreachable!("its tiles have two scales"),
+        }
     }
 
     /// Those of `rows`, which are packets of `kind`, for the panels of `matrix`.

@@ -4,7 +4,7 @@ use half::bf16;
 
 use super::rows::Rows;
 use super::threads;
-use crate::backend::{MatrixView, WeightSlice};
+use crate::backend::{MatrixShape, MatrixView, WeightKind, WeightSlice};
 use crate::layout::{Layout, TokenId};
 use crate::quantised::Quantisation;
 
@@ -38,6 +38,16 @@ impl Table {
             values => TableValues::F32(values.to_f32().into_owned()),
         };
         Self { values, width: view.num_cols, num_rows: view.num_rows }
+    }
+
+    /// Bytes of a table of such rows.
+    pub fn bytes_of(shape: MatrixShape) -> usize {
+        let len = shape.num_rows * shape.num_cols;
+        match shape.kind {
+            WeightKind::Bf16 => len * size_of::<bf16>(),
+            WeightKind::Quantised(kind) => kind.num_bytes(len),
+            WeightKind::F16 | WeightKind::F32 => len * size_of::<f32>(),
+        }
     }
 
     /// Where the row of `token` begins.

@@ -18,7 +18,7 @@ use super::pass::{HeadSource, Pass, StagedAsked, Stager};
 use super::read_out::{self, Asked, Chunk};
 use super::workspace::Workspace;
 use crate::backend::{
-    Activation, AttentionShape, Backend, FfnShape, MatrixView, NormView, RopeTable,
+    Activation, AttentionShape, Backend, FfnShape, MatrixShape, MatrixView, NormView, RopeTable,
 };
 use crate::pass::{Given, Part, PassInput, PassLimits};
 use crate::runtime::{DeviceError, KernelFile, SharedRuntime};
@@ -164,6 +164,18 @@ impl Backend for Cuda {
 
     fn head(&self, view: MatrixView<'_>, embedding: Option<&Table>) -> Result<Table, DeviceError> {
         embedding.map_or_else(|| self.table(view), |embedding| Ok(embedding.clone()))
+    }
+
+    fn matrix_bytes(&self, parts: &[MatrixShape], _: bool) -> usize {
+        Matrix::bytes_of(parts)
+    }
+
+    fn table_bytes(&self, shape: MatrixShape) -> usize {
+        Matrix::bytes_of(&[shape])
+    }
+
+    fn head_bytes(&self, shape: MatrixShape, is_embedding: bool) -> usize {
+        if is_embedding { 0 } else { Matrix::bytes_of(&[shape]) }
     }
 
     fn norm(&self, view: NormView<'_>) -> Result<Norm, DeviceError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use half::bf16;
 
-use crate::backend::{MatrixView, NormKind, NormView, RopeTable, WeightSlice};
+use crate::backend::{MatrixShape, MatrixView, NormKind, NormView, RopeTable, WeightSlice};
 use crate::runtime::{Buffer, DeviceError, DevicePtr, SharedRuntime};
 
 /// A gate's and its up's rows lie in turns of so many, so that one thread holds both of an output;
@@ -82,6 +82,12 @@ impl Matrix {
         let buffer = Buffer::zeroed(runtime, num_rows * num_cols * size_of::<bf16>())?;
         let (num_outputs, num_inputs) = (num_rows as u32, num_cols as u32);
         Ok(Self { buffer, bias: None, is_gated: false, num_outputs, num_inputs })
+    }
+
+    /// Bytes of such parts.
+    pub fn bytes_of(parts: &[MatrixShape]) -> usize {
+        let len: usize = parts.iter().map(|part| part.num_rows * part.num_cols).sum();
+        len * size_of::<bf16>()
     }
 
     /// The first weight.

@@ -190,11 +190,8 @@ impl ModelConfig {
         check_end_tokens(&self.end_tokens, self.vocab_len)
     }
 
-    /// Bytes of all weights in bfloat16, whatever a checkpoint stores them in.
-    ///
-    /// A loaded model takes more: the rows of the head (`2 * vocab_len * hidden_width` bytes) are
-    /// there twice, for reading single rows and for multiplying, and loading adds the tensors of
-    /// one layer for as long as they are packed.
+    /// Bytes of all weights in bfloat16, whatever a checkpoint stores them in. What they take on a
+    /// device is [`Model::weight_bytes`](crate::Model::weight_bytes).
     pub fn weight_bytes(&self) -> usize {
         // Each product fits, see `MAX_COUNT`; their sum over as many layers need not.
         let bytes = |(_, shape): Named| 2 * shape.iter().product::<usize>();

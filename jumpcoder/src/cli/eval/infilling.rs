@@ -79,7 +79,7 @@ fn load(args: &InfillingArgs) -> Result<ReadyModel, Failure> {
     let size = size(plan(args), context_len, MAX_ROWS);
     let config = &checkpoint.config;
     let workspace = device.workspace_bytes(config, size.max_rows, size.context_len);
-    let weight_bytes = config.weight_bytes().saturating_add(workspace);
+    let weight_bytes = device.weight_bytes(&checkpoint).saturating_add(workspace);
     let free_bytes = device.free_memory().map_err(Failure::Device)?;
     let block_bytes = device.block_bytes(config);
     check_memory(&checkpoint.name, weight_bytes, block_bytes, size, free_bytes)?;

@@ -1,9 +1,12 @@
 //! Quantised weights give the bits that the same weights give in single precision.
 
-use half::f16;
+use half::{bf16, f16};
 
 use super::{bits, every_level, random, rows_of};
-use crate::backend::{Activation, Choice, MatrixView, ScoreKind, Target, WeightSlice};
+use crate::backend::{Activation, Choice, MatrixShape, MatrixView, ScoreKind, Target, WeightSlice};
+use crate::cpu::matrix::{Matrix, Panels};
+use crate::cpu::scales::Scales;
+use crate::cpu::table::{Table, TableValues};
 use crate::cpu::{Cpu, SimdLevel};
 use crate::layout::{BlockId, Layout, TokenId};
 use crate::quantised::Quantisation;
@@ -108,5 +111,58 @@ fn parts_of_different_kinds_are_stacked_exactly() {
         let mut alone = cpu.rows(1, num_rows);
         cpu.matmul(&x, 1, &cpu.matrix(&[view(i)]), &mut alone);
         assert_eq!(bits(&stacked.row(0)[i * num_rows..][..num_rows]), bits(alone.row(0)));
+    }
+}
+
+#[test]
+fn weights_take_what_they_are_said_to_take() {
+    let (num_rows, num_cols) = (71, 512);
+    let len = num_rows * num_cols;
+    let floats = random(1, len);
+    let bf16s: Vec<bf16> = floats.iter().map(|value| bf16::from_f32(*value)).collect();
+    let f16s: Vec<f16> = floats.iter().map(|value| f16::from_f32(*value)).collect();
+    let quantised = Quantisation::ALL.map(|kind| (kind, packets(kind, 1, len)));
+    let quantised = quantised.iter();
+    let quantised = quantised.map(|(kind, bytes)| WeightSlice::Quantised(*kind, bytes));
+    let plain = [WeightSlice::Bf16(&bf16s), WeightSlice::F16(&f16s), WeightSlice::F32(&floats)];
+    let all: Vec<_> = plain.into_iter().chain(quantised).collect();
+    let cpu = Cpu::new();
+    for values in &all {
+        let view = MatrixView { values: *values, num_rows, num_cols };
+        let shape =
+            |view: &MatrixView<'_>| MatrixShape { kind: view.values.kind(), num_rows, num_cols };
+        for other in &all {
+            let parts = [view, MatrixView { values: *other, num_rows, num_cols }];
+            let expected = Matrix::bytes_of(&parts.each_ref().map(shape), false);
+            assert_eq!(
+                matrix_bytes(&cpu.matrix(&parts)),
+                expected,
+                "{:?}",
+                parts.map(|p| shape(&p))
+            );
+        }
+        let gated = Matrix::bytes_of(&[shape(&view); 2], true);
+        assert_eq!(matrix_bytes(&cpu.gated_matrix(view, view)), gated, "{:?}", shape(&view));
+        let table = match cpu.table(view).values {
+            TableValues::Bf16(values) => size_of_val(&*values),
+            TableValues::Quantised(_, bytes) => bytes.len(),
+            TableValues::F32(values) => size_of_val(&*values),
+        };
+        assert_eq!(table, Table::bytes_of(shape(&view)), "{:?}", shape(&view));
+    }
+}
+
+fn matrix_bytes(matrix: &Matrix) -> usize {
+    let scale_bytes = |scales: &Scales| match scales {
+        Scales::None => 0,
+        Scales::Centred { scales, .. } => size_of_val(&**scales),
+        Scales::Affine(scales) => size_of_val(&**scales),
+        Scales::Full(scales) => size_of_val(&**scales),
+    };
+    match &matrix.panels {
+        Panels::Bf16(lines) => size_of_val(&**lines),
+        Panels::F32(lines) => size_of_val(&**lines),
+        Panels::Four(lines, scales) => size_of_val(&**lines) + scale_bytes(scales),
+        Panels::Eight(lines, scales) => size_of_val(&**lines) + scale_bytes(scales),
     }
 }
