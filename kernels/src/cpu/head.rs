@@ -74,7 +74,7 @@ pub fn target_logprobs(
 /// Gives `run` the logits of `rows`, each row padded to whole vectors with negative infinity.
 fn with_logits(
     simd: Simd,
-    scratch: &ScratchPool,
+    pool: &ScratchPool,
     hidden: &Rows,
     head: &Matrix,
     rows: impl ExactSizeIterator<Item = u32>,
@@ -83,14 +83,14 @@ fn with_logits(
     let (num_rows, width) = (rows.len(), hidden.width());
     assert_eq!(width, head.num_inputs, "the head takes hidden rows");
     let stride = head.num_outputs.next_multiple_of(NUM_LANES);
-    scratch.with(|scratch| {
+    pool.with(|scratch| {
         let (x, logits) =
             scratch.floats(num_rows * (width + stride)).split_at_mut(num_rows * width);
         for (x, row) in x.chunks_exact_mut(width).zip(rows) {
             x.copy_from_slice(hidden.row(row as usize));
         }
         // On vectors always: `target_logits` repeats the bits.
-        Job::new(x, head, Epilogue::Store, logits, stride).run(simd);
+        Job::new(x, head, Epilogue::Store, logits, stride).run(simd, pool);
         for logits in logits.chunks_exact_mut(stride) {
             logits[head.num_outputs..].fill(f32::NEG_INFINITY);
         }

@@ -71,6 +71,14 @@ impl Line for F32Line {
     }
 }
 
+impl F32Line {
+    /// Puts the weights of one of its inputs there.
+    #[inline(always)]
+    pub fn store<V: F32x16>(&mut self, input: usize, weights: V) {
+        weights.store(&mut self.0[input]);
+    }
+}
+
 /// A line of quants of up to 8 bits.
 #[derive(Clone, Copy, Default)]
 #[repr(C, align(64))]

@@ -10,18 +10,24 @@
 //! A tile of R rows and P panels keeps `2 · R · P` vectors in registers over all inputs. Two
 //! multiply-adds a cycle with a latency of four need eight of them; few rows therefore take several
 //! panels at once. With many rows each vector of weights serves twelve rows: 24 multiply-adds for
-//! 14 loads. Panels are the outer loop, so that a panel stays in the first cache for all rows.
+//! 14 loads. Panels are the outer loop, so that a panel stays in a near cache for all rows. Quants
+//! of many rows are expanded to f32 a panel at a time, instead of in every tile again; bfloat16 gains
+//! nothing by that.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 
 use std::ops::Range;
 
-use super::line::Line;
+use super::line::{F32Line, Line};
 use super::matrix::{Matrix, Panels, TILE_INPUTS};
 use super::scales::Scales;
+use super::scratch::ScratchPool;
 use super::simd::{F32x16, Kernel, Lanes, NUM_LANES, Simd, activate};
 use super::threads::{self, Shared};
 use crate::backend::Activation;
+
+/// From so many rows on, quants are expanded first: by then they are used in four tiles.
+const MANY_ROWS: usize = 48;
 
 /// What becomes of the dot products with their bias, the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,18 +72,43 @@ impl<'a> Job<'a> {
     }
 
     /// Runs on vectors.
-    pub fn run(&self, simd: Simd) {
+    pub fn run(&self, simd: Simd, scratch: &ScratchPool) {
         match &self.w.panels {
-            Panels::Bf16(lines) => self.run_lines(simd, lines, &Scales::None),
             Panels::F32(lines) => self.run_lines(simd, lines, &Scales::None),
-            Panels::Four(lines, scales) => self.run_lines(simd, lines, scales),
-            Panels::Eight(lines, scales) => self.run_lines(simd, lines, scales),
+            Panels::Bf16(lines) => self.run_lines(simd, lines, &Scales::None),
+            Panels::Four(lines, scales) => self.run_quants(simd, scratch, lines, scales),
+            Panels::Eight(lines, scales) => self.run_quants(simd, scratch, lines, scales),
         }
     }
 
     fn run_lines<L: Line>(&self, simd: Simd, lines: &[L], scales: &Scales) {
         threads::split(self.w.num_panels(), self.num_parts(), &|panels| {
-            simd.run(Part { job: self, lines, scales, panels, simd });
+            simd.run(Part { job: self, lines, first_panel: 0, scales, panels, simd });
+        });
+    }
+
+    fn run_quants<L: Line>(&self, simd: Simd, scratch: &ScratchPool, lines: &[L], scales: &Scales) {
+        if self.num_rows < MANY_ROWS {
+            return self.run_lines(simd, lines, scales);
+        }
+        let (num_tiles, panel_len) = (self.w.num_tiles(), self.w.panel_len::<L>());
+        threads::split(self.w.num_panels(), self.num_parts(), &|panels| {
+            scratch.with(|scratch| {
+                let expanded = scratch.lines(self.w.panel_len::<F32Line>());
+                for panel in panels {
+                    let lines = &lines[panel * panel_len..][..panel_len];
+                    let first_half = 2 * panel * num_tiles;
+                    simd.run(Expand { lines, scales, first_half, to: expanded });
+                    simd.run(Part {
+                        job: self,
+                        lines: &*expanded,
+                        first_panel: panel,
+                        scales: &Scales::None,
+                        panels: panel..panel + 1,
+                        simd,
+                    });
+                }
+            });
         });
     }
 
@@ -129,10 +160,43 @@ impl<'a> Job<'a> {
     }
 }
 
+/// Writes the weights of a panel of quants.
+struct Expand<'a, L> {
+    lines: &'a [L],
+    scales: &'a Scales,
+    /// Its first half among all that have scales.
+    first_half: usize,
+    to: &'a mut [F32Line],
+}
+
+impl<L: Line> Kernel for Expand<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: F32x16>(self) {
+        let Self { lines, scales, first_half, to } = self;
+        let tiles = lines.chunks_exact(2 * L::TILE_LINES);
+        let to = to.chunks_exact_mut(2 * F32Line::TILE_LINES);
+        for (tile_idx, (lines, to)) in tiles.zip(to).enumerate() {
+            for half in 0..2 {
+                let [scale, offset] = scales.load::<V>(first_half + 2 * tile_idx + half);
+                for i in 0..TILE_INPUTS {
+                    let line = &lines[2 * (i % L::TILE_LINES) + half];
+                    let stored = line.input::<V>(i / L::TILE_LINES);
+                    let to = &mut to[2 * (i % F32Line::TILE_LINES) + half];
+                    to.store(i / F32Line::TILE_LINES, stored.mul_add(scale, offset));
+                }
+            }
+        }
+    }
+}
+
 /// Some panels of a job, all rows.
 struct Part<'a, L> {
     job: &'a Job<'a>,
+    /// The lines from `first_panel` on.
     lines: &'a [L],
+    first_panel: usize,
     scales: &'a Scales,
     panels: Range<usize>,
     simd: Simd,
@@ -208,7 +272,7 @@ impl<L: Line> Part<'_, L> {
         }
         let mut lines = [&self.lines[..0]; P];
         for (p, lines) in lines.iter_mut().enumerate() {
-            *lines = &self.lines[(panel + p) * panel_len..][..panel_len];
+            *lines = &self.lines[(panel - self.first_panel + p) * panel_len..][..panel_len];
         }
         let weights = Weights { lines, scales: self.scales, panel };
         // Through memory, so that the accumulators stay registers whatever is done with them.

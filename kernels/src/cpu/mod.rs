@@ -96,7 +96,7 @@ impl Cpu {
             (Panels::Bf16(lines), Some(tiles)) => {
                 tile_matmul::run(&job, lines, tiles, self.simd, &self.scratch);
             }
-            _ => job.run(self.simd),
+            _ => job.run(self.simd, &self.scratch),
         }
     }
 }

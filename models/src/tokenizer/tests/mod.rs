@@ -1,7 +1,7 @@
 //! The same tokens by lines and as a whole, and the line of each, for the tokenizers at hand.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 
@@ -93,15 +93,27 @@ fn tiny() -> Tokenizer {
     Tokenizer::parse(include_bytes!("../../../tiny/tokenizer.json"), "tiny").unwrap()
 }
 
+/// The file `path` of the reference data, or of the folder that `JUMP_TOKENIZERS` names.
+fn shared_file(path: &str) -> Option<PathBuf> {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/tokenizers");
+    let own = std::env::var_os("JUMP_TOKENIZERS").map(PathBuf::from);
+    let files = [reference].into_iter().chain(own).map(|folder| folder.join(path));
+    files.into_iter().find(|file| file.exists())
+}
+
 /// The tokenizer of another family; `None`, with a visible line, if it isn't there.
 fn shared(name: &str) -> Option<Tokenizer> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/tokenizers").join(name);
-    let files = ["tokenizer.json", "tokenizer.rebuilt.json"].map(|file| folder.join(file));
-    let Some(file) = files.iter().find(|file| file.exists()) else {
+    let files = ["tokenizer.json", "tokenizer.rebuilt.json", "tokenizer.gguf"];
+    let Some(file) = files.iter().find_map(|file| shared_file(&format!("{name}/{file}"))) else {
         skipped(name);
         return None;
     };
-    Some(Tokenizer::parse(&std::fs::read(file).unwrap(), name).unwrap())
+    let bytes = std::fs::read(&file).unwrap();
+    Some(if file.extension().is_some_and(|extension| extension == "gguf") {
+        Gguf::parse_tokenizer(&bytes, name).unwrap()
+    } else {
+        Tokenizer::parse(&bytes, name).unwrap()
+    })
 }
 
 /// Says that a file isn't there, past the test harness, which keeps the output of tests that pass

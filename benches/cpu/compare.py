@@ -1,19 +1,22 @@
-"""How fast a model runs here and in llama.cpp: the same GGUF files, two threads, in turns.
+"""How fast a model runs here, in llama.cpp, and in candle: the same GGUF files, two threads, in
+turns.
 
     pip install cmake ninja scikit-build-core numpy diskcache jinja2 typing-extensions
     CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-build-isolation --no-deps \\
         --no-binary llama-cpp-python llama-cpp-python==0.3.36
+    RUSTFLAGS=-Ctarget-cpu=native cargo build --release --manifest-path candle/Cargo.toml
     python make_models.py SmolLM2-135M-Instruct.Q4_1.gguf FOLDER
-    python against_llama_cpp.py path/to/jumpcoder FOLDER/*.gguf
+    python compare.py path/to/jumpcoder FOLDER/*.gguf --candle candle/target/release/candle-speed
 
-A round measures each file with both programs, one after the other, so that whatever else runs on
-the machine disturbs both; a ratio is of the two of one round. A figure is the best of some repeats.
-Both take the most probable token of every sequence in every step.
+A round measures each file with all programs, one after the other, so that whatever else runs on
+the machine disturbs all; a ratio is of two of one round. A figure is the best of some repeats. All
+take the most probable token of every sequence in every step. Without --candle, it is left out.
 """
 
 import argparse
 import ctypes
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -52,7 +55,16 @@ def ours(binary: str, model: str, threads: int, repeats: int) -> dict[str, float
     return figures
 
 
-class Theirs:
+def candle(binary: str, model: str, threads: int, repeats: int) -> dict[str, float]:
+    """Tokens per second of each work in candle."""
+    numbers = [repeats, NUM_STEPS, CONTEXT, PROMPT]
+    command = [binary, model, *map(str, numbers)]
+    environment = os.environ | {"RAYON_NUM_THREADS": str(threads)}
+    run = subprocess.run(command, check=True, capture_output=True, env=environment)
+    return json.loads(run.stdout)
+
+
+class LlamaCpp:
     """A model in llama.cpp."""
 
     def __init__(self, path: str, threads: int) -> None:
@@ -126,29 +138,38 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("binary")
     parser.add_argument("models", nargs="+")
+    parser.add_argument("--candle", metavar="BINARY")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     silent = llama_cpp.llama_log_callback(lambda *_: None)
     llama_cpp.llama_log_set(silent, None)
-    rounds: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    peers = ["llama.cpp"] + (["candle"] if args.candle else [])
+    # Of each model and work, the figures of a round: ours, then the peers'.
+    rounds: dict[tuple[str, str], list[list[float]]] = {}
     for _ in range(args.rounds):
         for model in args.models:
-            mine = ours(args.binary, model, args.threads, args.repeats)
-            engine = Theirs(model, args.threads)
-            other = engine.figures(args.repeats)
+            figures = [ours(args.binary, model, args.threads, args.repeats)]
+            engine = LlamaCpp(model, args.threads)
+            figures.append(engine.figures(args.repeats))
             engine.close()
+            if args.candle:
+                figures.append(candle(args.candle, model, args.threads, args.repeats))
             for work in WORKS:
                 key = (pathlib.Path(model).stem, work)
-                rounds.setdefault(key, []).append((mine[work], other[work]))
-    print("| model | work | here, tokens/s | llama.cpp, tokens/s | ratio [min..max] |")
-    print("|---|---|---|---|---|")
-    for (model, work), pairs in rounds.items():
-        mine, other = (statistics.median(column) for column in zip(*pairs))
-        ratios = sorted(mine / other for mine, other in pairs)
-        print(f"| {model} | {work} | {mine:.0f} | {other:.0f} | {statistics.median(ratios):.2f} "
-              f"[{ratios[0]:.2f}..{ratios[-1]:.2f}] |")
+                rounds.setdefault(key, []).append([figure[work] for figure in figures])
+    columns = [column for peer in peers for column in (peer, f"here / {peer}")]
+    print(f"| model | work | here, tokens/s | {' | '.join(columns)} |")
+    print("|---" * (3 + len(columns)) + "|")
+    for (model, work), figures in rounds.items():
+        mine, *others = zip(*figures)
+        cells = [model, work, f"{statistics.median(mine):.0f}"]
+        for other in others:
+            ratios = sorted(one / two for one, two in zip(mine, other))
+            cells += [f"{statistics.median(other):.0f}", f"{statistics.median(ratios):.2f} "
+                      f"[{ratios[0]:.2f}..{ratios[-1]:.2f}]"]
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
