@@ -13,4 +13,5 @@ mod shared;
 mod sharing;
 mod simulation;
 mod tidy;
+mod token_healing;
 mod two_models;

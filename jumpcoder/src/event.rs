@@ -31,6 +31,9 @@ pub struct Infill {
 pub struct Decoded {
     /// The tokens, without the one that ended the whole text.
     pub tokens: Vec<u32>,
+    /// Bytes at their beginning that were there before, in other tokens perhaps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub num_lead_bytes: usize,
     /// Why there are no more; `None` if they were never asked for.
     pub end: Option<LineEnd>,
 }
@@ -39,14 +42,35 @@ impl Decoded {
     /// What a writer has written.
     pub fn of(writer: &LineWriter) -> Self {
         let tokens = writer.tokens().iter().map(|chosen| chosen.token.0).collect();
-        Self { tokens, end: writer.end() }
+        Self { tokens, num_lead_bytes: writer.lead().len(), end: writer.end() }
     }
 
-    /// The text; `None` if the tokenizer has no such tokens.
+    /// The text after the lead; `None` if the tokenizer has no such tokens.
     pub fn bytes(&self, tokenizer: &Tokenizer) -> Option<Vec<u8>> {
+        let all = self.all_bytes(tokenizer)?;
+        Some(all.get(self.num_lead_bytes..).unwrap_or_default().to_vec())
+    }
+
+    fn all_bytes(&self, tokenizer: &Tokenizer) -> Option<Vec<u8>> {
         let is_known = |token: &u32| (*token as usize) < tokenizer.vocab_len();
         let bytes = |token: &u32| tokenizer.bytes(TokenId(*token)).to_vec();
         self.tokens.iter().all(is_known).then(|| self.tokens.iter().flat_map(bytes).collect())
+    }
+
+    /// The same text, where `lead` comes before it: in the same tokens, if they begin with that.
+    #[must_use]
+    pub fn after(self, lead: &[u8], tokenizer: &Tokenizer) -> Self {
+        let bytes = self.all_bytes(tokenizer).unwrap_or_default();
+        let num_common = lead.len().min(bytes.len());
+        if self.num_lead_bytes == 0
+            || self.num_lead_bytes == lead.len() && bytes[..num_common] == lead[..num_common]
+        {
+            return self;
+        }
+        let text = bytes.get(self.num_lead_bytes..).unwrap_or_default();
+        let tokens = tokenizer.encode_continuation(&[String::from_utf8_lossy(text)]);
+        let tokens = tokens.iter().map(|token| token.0).collect();
+        Self { tokens, num_lead_bytes: 0, end: self.end }
     }
 
     /// What the model chose after the first `num_written` tokens, with the token that ended the
@@ -57,6 +81,11 @@ impl Decoded {
         let end_token = end_tokens.first().copied().filter(|_| ended);
         rest.iter().copied().map(TokenId).chain(end_token).collect()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Who decided.
@@ -184,4 +213,28 @@ pub struct Round {
     pub tokens: TokenCounts,
     /// Wall time of this round; rounds of different problems overlap.
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use jump_models::Checkpoint;
+
+    use super::*;
+
+    #[test]
+    fn a_recorded_line_follows_another_lead_in_tokens_of_its_own() {
+        let tokenizer = Checkpoint::tiny().unwrap().tokenizer;
+        let ids = |text: &str| tokenizer.encode(text).iter().map(|id| id.0).collect::<Vec<_>>();
+        let recorded =
+            Decoded { tokens: ids(":\n    x\n"), num_lead_bytes: 2, end: Some(LineEnd::Complete) };
+        assert_eq!(recorded.bytes(&tokenizer).unwrap(), b"    x\n");
+        assert_eq!(recorded.clone().after(b":\n", &tokenizer), recorded);
+        let own = Decoded { tokens: ids("    x\n"), num_lead_bytes: 0, end: recorded.end };
+        for lead in [&b""[..], b"\n", b")\n"] {
+            assert_eq!(recorded.clone().after(lead, &tokenizer), own, "{lead:?}");
+        }
+        assert_eq!(own.clone().after(b")\n", &tokenizer), own, "it had none");
+        let ended = Decoded { num_lead_bytes: 2, end: Some(LineEnd::EndOfText), ..<_>::default() };
+        assert_eq!(ended.clone().after(b":\n", &tokenizer), ended);
+    }
 }

@@ -251,7 +251,7 @@ fn plain(submission: &Submission) -> Submission {
 /// A round in which the model says that the program has ended: for one that was cut at the limit of
 /// lines, which plain generation reaches later.
 fn end_after(last: &Round) -> Round {
-    let decoded = Decoded { tokens: Vec::new(), end: Some(LineEnd::EndOfText) };
+    let decoded = Decoded { end: Some(LineEnd::EndOfText), ..Decoded::default() };
     let (next_line, ended, change) = (String::new(), true, Change::None);
     Round { next_line, decoded, ended, change, ..last.clone() }
 }

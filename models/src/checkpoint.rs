@@ -107,8 +107,8 @@ impl Checkpoint {
     /// tokenizer's, should the shape's be smaller.
     ///
     /// Nothing is made before somebody asks for it. Unlike a file, which at least fitted onto a
-    /// disk, a shape can be larger than any memory: compare [`Model::weight_bytes`](crate::Model::weight_bytes)
-    /// first.
+    /// disk, a shape can be larger than any memory: compare
+    /// [`Model::weight_bytes`](crate::Model::weight_bytes) first.
     #[must_use]
     pub fn with_random_weights(self, shape: ModelShape, seed: u64) -> Self {
         let ModelShape { name, mut config } = shape;

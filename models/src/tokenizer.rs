@@ -35,6 +35,8 @@ pub struct Tokenizer {
     seams: Seams,
     /// The bytes of each token; none for special tokens.
     bytes: Vec<Box<[u8]>>,
+    /// Is there a token of a newline and something else?
+    fuses_newlines: bool,
     bos: Option<TokenId>,
     memory: Mutex<Memory>,
 }
@@ -89,7 +91,9 @@ impl Tokenizer {
         let dummy_prefix = DummyPrefix::take_from(&mut inner)?;
         let bytes = spelling.token_bytes(&inner)?;
         let seams = Seams::of(&inner, &bytes);
-        let tokenizer = Self { inner, dummy_prefix, seams, bytes, bos, memory: Mutex::default() };
+        let fuses_newlines = bytes.iter().any(|bytes| bytes.len() > 1 && bytes.contains(&b'\n'));
+        let memory = Mutex::default();
+        let tokenizer = Self { inner, dummy_prefix, seams, bytes, fuses_newlines, bos, memory };
         tokenizer.check_round_trip()?;
         Ok(tokenizer)
     }
@@ -104,6 +108,24 @@ impl Tokenizer {
         }
         let found = String::from_utf8_lossy(&bytes);
         Err(format!("it changes text: {PROBE:?} becomes {found:?}; is it the right file?"))
+    }
+
+    /// How many of `ids`, the tokens of whole lines, a model should see before it writes the next
+    /// line. The others it should choose again, with what follows them.
+    ///
+    /// Many vocabularies have tokens of a newline with the indentation after it, or with more
+    /// newlines, or with the signs before it. What a model has learned of such texts never begins a
+    /// line after a newline by itself: it takes it for a sign that no indentation follows. To take
+    /// the last tokens back is known as *token healing* (of Microsoft's guidance).
+    pub fn num_settled(&self, ids: &[TokenId]) -> usize {
+        if !self.fuses_newlines {
+            return ids.len();
+        }
+        let is_blank = |id: &TokenId| self.bytes(*id).trim_ascii().is_empty();
+        let num_blank = ids.iter().rev().take_while(|id| is_blank(id)).count();
+        let settled = ids.len() - num_blank;
+        let fuses = |id: &TokenId| self.bytes(*id).contains(&b'\n');
+        settled - usize::from(ids[..settled].last().is_some_and(fuses))
     }
 
     /// One more than the largest id.

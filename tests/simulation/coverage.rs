@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// What must happen in some of many schedules.
-const EXPECTED: [&str; 25] = [
+const EXPECTED: [&str; 27] = [
     "cancelled before it began",
     "cancelled in flight",
     "cancelled while put off",
@@ -25,6 +25,8 @@ const EXPECTED: [&str; 25] = [
     "insertion that drops lines",
     "kept the plain program",
     "line in other tokens",
+    "line whose lead was written again",
+    "line that strays from its lead",
     "preemption",
     "recorded run",
     "run that was dropped",

@@ -67,6 +67,10 @@ impl<'a> Heard<'a> {
             let own = script.vocabulary.tokenizer.encode(line);
             let is_own = own.iter().map(|token| token.0).eq(round.decoded.tokens.iter().copied());
             coverage.add_if(!is_own, "line in other tokens");
+            let has_lead = round.decoded.num_lead_bytes > 0;
+            coverage.add_if(has_lead, "line whose lead was written again");
+            let strays = script.vocabulary.tokenizer.num_settled(&own) < own.len() && !has_lead;
+            coverage.add_if(strays, "line that strays from its lead");
         }
         if let Change::Insert { lines, num_dropped, by, .. } = &round.change {
             let is_by_ast = *by == Judge::Ast;

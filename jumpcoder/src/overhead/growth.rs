@@ -202,7 +202,7 @@ fn round(
 
 fn decoded(line: &str, tokenizer: &Tokenizer) -> Decoded {
     let tokens = tokenizer.encode(line).iter().map(|token| token.0).collect();
-    Decoded { tokens, end: Some(LineEnd::Complete) }
+    Decoded { tokens, num_lead_bytes: 0, end: Some(LineEnd::Complete) }
 }
 
 /// Sums over rounds.

@@ -65,6 +65,8 @@ pub struct Program {
     lines: Vec<Line>,
     encoding: Encoding,
     scores: Vec<Option<f32>>,
+    num_settled: usize,
+    lead: Vec<u8>,
 }
 
 impl Program {
@@ -102,7 +104,10 @@ impl Program {
         let num_known = common_prefix_len(&encoding.ids, &known.ids);
         let mut scores = known.scores[..num_known].to_vec();
         scores.resize(encoding.ids.len(), None);
-        Self { preamble, lines, encoding, scores }
+        let num_settled = num_settled(&encoding, tokenizer);
+        let lead = encoding.ids[num_settled..].iter().flat_map(|id| tokenizer.bytes(*id));
+        let lead = lead.copied().collect();
+        Self { preamble, lines, encoding, scores, num_settled, lead }
     }
 
     /// The lines.
@@ -118,6 +123,17 @@ impl Program {
     /// The tokens.
     pub fn ids(&self) -> &[TokenId] {
         &self.encoding.ids
+    }
+
+    /// The tokens after which the next line is written. What the others say, its *lead*, is written
+    /// again with it: see [`Tokenizer::num_settled`].
+    pub fn num_settled(&self) -> usize {
+        self.num_settled
+    }
+
+    /// The bytes of the tokens that aren't settled.
+    pub fn lead(&self) -> &[u8] {
+        &self.lead
     }
 
     /// The first token that isn't of the preamble.
@@ -172,6 +188,13 @@ impl Program {
         }
         lines
     }
+}
+
+/// At least the first token that counts is settled: what is before it may not be the program's.
+fn num_settled(encoding: &Encoding, tokenizer: &Tokenizer) -> usize {
+    let num_settled = tokenizer.num_settled(&encoding.ids);
+    let first = encoding.lines.iter().position(Option::is_some);
+    if first.is_some_and(|first| first < num_settled) { num_settled } else { encoding.ids.len() }
 }
 
 /// How far two token sequences are the same.

@@ -347,8 +347,7 @@ impl Request {
         let old = std::mem::replace(&mut self.program, program);
         let num_dropped = old.lines().len() + inserted.len() - self.program.lines().len();
         let dropped = &old.lines()[old.lines().len().saturating_sub(num_dropped)..];
-        let tokenizer = &cx.models.get(Role::Generation).tokenizer;
-        self.next_line.redraft(tokenizer.encode_continuation(dropped), cx.settings);
+        self.next_line.redraft(&self.program, dropped, cx);
         let (round, lines) = (self.num_rounds, inserted.clone());
         self.insertions.push(Insertion { round, position, lines, by, gain });
         Change::Insert { position, lines: inserted, num_dropped, by }

@@ -11,8 +11,8 @@
 //! multiply-adds a cycle with a latency of four need eight of them; few rows therefore take several
 //! panels at once. With many rows each vector of weights serves twelve rows: 24 multiply-adds for
 //! 14 loads. Panels are the outer loop, so that a panel stays in a near cache for all rows. Quants
-//! of many rows are expanded to f32 a panel at a time, instead of in every tile again; bfloat16 gains
-//! nothing by that.
+//! of many rows are expanded to f32 a panel at a time, instead of in every tile again; bfloat16
+//! gains nothing by that.
 
 #![expect(clippy::inline_always, reason = "a target feature reaches only what is inlined into it")]
 

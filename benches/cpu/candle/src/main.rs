@@ -1,5 +1,5 @@
-//! How fast candle runs a Llama from a GGUF file: `candle-speed MODEL.gguf REPEATS STEPS CONTEXT PROMPT`
-//! prints the best tokens per second of each work as JSON. Threads: `RAYON_NUM_THREADS`.
+//! How fast candle runs a Llama from a GGUF file: `candle-speed MODEL.gguf REPEATS STEPS CONTEXT
+//! PROMPT` prints the best tokens per second of each work as JSON. Threads: `RAYON_NUM_THREADS`.
 
 use std::fs::File;
 use std::time::{Duration, Instant};

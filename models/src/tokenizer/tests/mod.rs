@@ -244,6 +244,32 @@ fn continuations_are_as_they_are() {
     }
 }
 
+/// What the next line may change of the last one's tokens isn't settled.
+#[test]
+fn lines_are_continued_after_settled_tokens() {
+    let indented = "def f(x):\n    return x\n";
+    let table = [
+        ("smollm2", indented, "\n"),
+        ("smollm2", "x\n\n    \n", "\n\n    \n"),
+        ("starcoder", indented, "\n"),
+        ("qwen2.5-coder-constructed", indented, "\n"),
+        ("qwen2.5-coder-constructed", "x = [1, (y)]\n", ")]\n"),
+        ("llama3", "def f(x):\n", "):\n"),
+        ("codegemma-constructed", "x\n\n", "\n\n"),
+        ("codellama-constructed", indented, ""),
+        ("deepseek-coder", "x\n\n", ""),
+    ];
+    for (name, text, lead) in table {
+        let Some(tokenizer) = shared(name) else { continue };
+        let ids = tokenizer.encode(text);
+        let found = decode(&tokenizer, &ids[tokenizer.num_settled(&ids)..]);
+        assert_eq!(String::from_utf8_lossy(&found), lead, "{name}: {text:?}");
+    }
+    let tiny = tiny();
+    let ids = tiny.encode(indented);
+    assert_eq!(tiny.num_settled(&ids), ids.len(), "a newline is always a token of its own");
+}
+
 #[test]
 fn text_stays_text() {
     let tiny = tiny();
