@@ -4,12 +4,14 @@ use std::sync::atomic::AtomicBool;
 
 use jump_models::Checkpoint;
 use jumpcoder::device::Device;
-use jumpcoder::event::{Round, TokenCounts};
+use jumpcoder::event::{Change, Decoded, Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits};
 use jumpcoder::listener::trace::Trace;
 use jumpcoder::mechanism::Mechanisms;
 use jumpcoder::output::Existing;
 use jumpcoder::problem::{self, Source};
+use jumpcoder::program::line_writer::LineEnd;
+use jumpcoder::prompt_format::PromptFormat;
 use jumpcoder::replay::Replay;
 use jumpcoder::scheduler::{RunStats, Submission};
 use jumpcoder::settings::{Mode, Settings};
@@ -114,6 +116,37 @@ fn a_replay_without_sharing_writes_the_same() {
     assert_eq!(listener.work.programs.len(), recorded.programs.len());
     let failed = |program: &&String| program.contains("didn't go as recorded");
     assert_eq!(listener.work.programs.iter().find(failed), None);
+}
+
+/// A closing fence ends a program that was asked for in words, and is no part of it.
+#[test]
+fn a_program_ends_where_its_fence_closes() {
+    let fence = tiny().tokenizer.encode("```\n").iter().map(|id| id.0).collect();
+    let fence = Decoded { tokens: fence, end: Some(LineEnd::Complete), ..Decoded::default() };
+    let end = Decoded { end: Some(LineEnd::EndOfText), ..Decoded::default() };
+    let appended = Change::Append { line: "```\n".to_owned() };
+    let table = [
+        (PromptFormat::Plain, vec![(fence.clone(), appended), (end, Change::None)], "\n```\n"),
+        (PromptFormat::WizardCoder, vec![(fence, Change::None)], "\n"),
+    ];
+    for (prompt_format, lines, after_prompt) in table {
+        let settings = Settings { mode: Mode::Ar, prompt_format, ..Settings::default() };
+        let (_, _, mut replay) = record(&settings, "fence");
+        let Submission { task, recorded, .. } = &mut replay.tasks[0];
+        let first = recorded.as_deref().expect("it was recorded")[0].clone();
+        let rounds = lines.into_iter().enumerate();
+        let rounds = rounds.map(|(round, (decoded, change))| Round {
+            round,
+            decoded,
+            change,
+            ..first.clone()
+        });
+        *recorded = Some(rounds.collect());
+        let expected = format!("{}{after_prompt}", task.prompt.trim_end());
+        let mut listener = Listener::default();
+        run(&mut generator(tiny(), &settings), replay.tasks, &mut listener);
+        assert_eq!(listener.work.programs[0], expected, "{prompt_format:?}");
+    }
 }
 
 #[test]
