@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use jump_engine::{Engine, EngineSize, LanguageModel, NextToken, Work};
+use jump_engine::{Engine, EngineSize};
+use jump_kernels::TokenId;
 use jump_kernels::cpu::Cpu;
-use jump_kernels::{ScoreKind, TokenId};
 use jump_models::{Checkpoint, Gguf};
 use serde::Deserialize;
 
+use crate::greedy::greedy;
 use crate::shared::{shared_file, shared_json, skipped};
 
 /// Names the file SmolLM2-135M-Instruct.Q4_1.gguf; the README says where it is from.
@@ -49,25 +50,14 @@ fn smollm2_writes_what_transformers_does() {
     let mut engine = Engine::new(Cpu::new(), &checkpoint, size).expect("it fits");
     for Case { prompt, prompt_ids, greedy_ids, first_step_margin_below_0_1: end } in golden.cases {
         let tokens = |ids: &[u32]| ids.iter().copied().map(TokenId).collect::<Vec<_>>();
-        let mut run = tokens(&prompt_ids);
+        let run = tokens(&prompt_ids);
         // Text is always text: chat prompts hold tokens that it isn't tokenised to.
         if !prompt.contains("<|im_start|>") {
             assert_eq!(checkpoint.tokenizer.encode(&prompt), run, "{prompt:?}");
         }
         let expected = tokens(&greedy_ids[..end.unwrap_or(greedy_ids.len())]);
         assert!(expected.len() > 20, "{prompt:?}: too few steps are certain");
-        let sequence = engine.new_sequence();
-        let mut found = Vec::new();
-        while found.len() < expected.len() {
-            let next = Some(NextToken::greedy());
-            let (targets, score) = (Vec::new(), ScoreKind::Logit);
-            let work = Work { sequence, tokens: run, targets, next, score, full_head: false };
-            let outcome = engine.step(&[work]).expect("it fits").remove(0);
-            let token = outcome.next.expect("it was wanted").chosen.token;
-            found.push(token);
-            run = vec![token];
-        }
-        engine.release(sequence);
+        let found = greedy(&mut engine, run, expected.len(), &[]);
         assert_eq!(found, expected, "after {prompt:?}");
     }
 }

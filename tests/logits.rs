@@ -1,11 +1,12 @@
 //! The same numbers as Hugging Face: `tiny-logits.json` was made with transformers in float32.
 
-use jump_engine::{Engine, EngineSize, LanguageModel, NextToken, ScoreTarget, Work};
+use jump_engine::{Engine, EngineSize, LanguageModel, ScoreTarget, Work};
 use jump_kernels::cpu::Cpu;
 use jump_kernels::{ScoreKind, TokenId};
 use jump_models::Checkpoint;
 use serde::Deserialize;
 
+use crate::greedy::greedy;
 use crate::shared::shared_json;
 
 /// What float32 arithmetic in another order may differ by.
@@ -97,19 +98,7 @@ fn greedy_ids_are_those_of_transformers() {
     let end = TokenId(0);
     for Golden { text, ids, greedy_ids, .. } in &golden {
         let Some(expected) = greedy_ids else { continue };
-        let sequence = engine.new_sequence();
-        let (mut found, mut run) = (Vec::new(), tokens(ids));
-        while found.len() < expected.len() && found.last() != Some(&end) {
-            let next = Some(NextToken::greedy());
-            let score = ScoreKind::Logit;
-            let targets = Vec::new();
-            let work = Work { sequence, tokens: run, targets, next, score, full_head: false };
-            let outcome = engine.step(&[work]).expect("it fits").remove(0);
-            let token = outcome.next.expect("it was wanted").chosen.token;
-            found.push(token);
-            run = vec![token];
-        }
-        engine.release(sequence);
+        let found = greedy(&mut engine, tokens(ids), expected.len(), &[end]);
         assert_eq!(found, tokens(expected), "after {text:?}");
     }
 }

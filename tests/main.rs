@@ -5,6 +5,7 @@ mod counting;
 mod cuda;
 mod engine;
 mod gguf;
+mod greedy;
 mod languages;
 mod logits;
 mod parity;

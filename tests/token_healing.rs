@@ -3,8 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use jump_engine::{Engine, EngineSize, LanguageModel, NextToken, Work};
-use jump_kernels::ScoreKind;
+use jump_engine::{Engine, EngineSize};
 use jump_kernels::cpu::Cpu;
 use jump_models::Checkpoint;
 use jumpcoder::device::Device;
@@ -16,6 +15,7 @@ use jumpcoder::settings::{Mode, Settings};
 use jumpcoder::task::{Observer, Solution, TaskError};
 
 use crate::gguf::smollm2_path;
+use crate::greedy::greedy;
 use crate::shared::shared_file;
 
 const NUM_PROBLEMS: usize = 20;
@@ -23,22 +23,10 @@ const NUM_TOKENS: usize = 48;
 
 /// The text that greedy decoding appends to `prompt`.
 fn decoded(engine: &mut Engine<Cpu>, checkpoint: &Checkpoint, prompt: &str) -> String {
-    let tokenizer = &checkpoint.tokenizer;
-    let sequence = engine.new_sequence();
-    let (mut run, mut bytes) = (tokenizer.encode(prompt), Vec::new());
-    for _ in 0..NUM_TOKENS {
-        let (targets, score) = (Vec::new(), ScoreKind::Logit);
-        let next = Some(NextToken::greedy());
-        let work = Work { sequence, tokens: run, targets, next, score, full_head: false };
-        let outcome = engine.step(&[work]).expect("it fits").remove(0);
-        let token = outcome.next.expect("it was wanted").chosen.token;
-        if checkpoint.end_tokens.contains(&token) {
-            break;
-        }
-        bytes.extend_from_slice(tokenizer.bytes(token));
-        run = vec![token];
-    }
-    engine.release(sequence);
+    let Checkpoint { tokenizer, end_tokens, .. } = checkpoint;
+    let found = greedy(engine, tokenizer.encode(prompt), NUM_TOKENS, end_tokens);
+    // End tokens have no bytes.
+    let bytes: Vec<u8> = found.iter().flat_map(|token| tokenizer.bytes(*token)).copied().collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
