@@ -7,7 +7,7 @@ use jump_engine::{Engine, EngineSize};
 use jump_kernels::cpu::Cpu;
 use jump_models::Checkpoint;
 use jumpcoder::device::Device;
-use jumpcoder::event::Round;
+use jumpcoder::event::{Round, TokenCounts};
 use jumpcoder::generator::{Generator, Limits, ModelChoice};
 use jumpcoder::problem::{self, Source};
 use jumpcoder::scheduler::Submission;
@@ -30,18 +30,25 @@ fn decoded(engine: &mut Engine<Cpu>, checkpoint: &Checkpoint, prompt: &str) -> S
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The programs by task.
+/// The programs by task, and what all rounds after the first ran.
 #[derive(Default)]
-struct Programs(Vec<String>);
+struct Programs {
+    texts: Vec<String>,
+    tokens: TokenCounts,
+}
 
 impl Observer for Programs {
     fn started(&mut self, _task: usize, _lines: &[String]) {}
 
-    fn round(&mut self, _task: usize, _round: &Round) {}
+    fn round(&mut self, _task: usize, round: &Round) {
+        if round.round > 0 {
+            self.tokens.add(&round.tokens);
+        }
+    }
 
     fn finished(&mut self, task: usize, result: &Result<Solution, TaskError>) {
-        self.0.resize(self.0.len().max(task + 1), String::new());
-        self.0[task].clone_from(&result.as_ref().expect("every prompt is sound").program);
+        self.texts.resize(self.texts.len().max(task + 1), String::new());
+        self.texts[task].clone_from(&result.as_ref().expect("every prompt is sound").program);
     }
 }
 
@@ -67,8 +74,12 @@ fn smollm2_writes_the_same_line_by_line() {
     let mut generator = generator.expect("it fits");
     generator.run(tasks.clone(), &mut programs, &AtomicBool::new(false)).expect("no step fails");
 
+    // Most lines are decoded in the tokenizer's own tokens; only the others are run again.
+    let TokenCounts { prefill, decode, .. } = programs.tokens;
+    assert!(prefill * 4 < decode, "{prefill} tokens were run again, {decode} decoded");
+
     let mut num_compared = 0;
-    for (Submission { task, .. }, program) in tasks.iter().zip(&programs.0) {
+    for (Submission { task, .. }, program) in tasks.iter().zip(&programs.texts) {
         let prompt = task.prompt.trim_end();
         let text = decoded(&mut engine, &checkpoint, prompt);
         // Another end of the prompt's last line isn't asked for, and the limit of lines is ours.

@@ -409,7 +409,6 @@ impl NextLine {
 
     /// Goes on with another sequence, which begins with the program as it is now.
     pub fn replace(&mut self, sequence: SequenceId, models: &mut Models) {
-        self.carried = None;
         let old = std::mem::replace(&mut self.sequence, sequence);
         models.get_mut(Role::Generation).engine.release(old);
     }
