@@ -53,7 +53,8 @@ impl LineWriter {
         left[..num_common] == token[..num_common] && (left.is_empty() || !token.is_empty())
     }
 
-    /// Takes one more token. `is_complete` looks at the text once it has a newline.
+    /// Takes one more token, which fits the lead. `is_complete` looks at the text once it has a
+    /// newline.
     pub fn push(
         &mut self,
         chosen: Chosen,
@@ -67,8 +68,10 @@ impl LineWriter {
             self.end = Some(LineEnd::EndOfText);
             return;
         }
+        let bytes = tokenizer.bytes(chosen.token);
+        assert!(self.fits(bytes), "the lead comes first");
         self.tokens.push(chosen);
-        self.bytes.extend_from_slice(tokenizer.bytes(chosen.token));
+        self.bytes.extend_from_slice(bytes);
         if self.line_bytes().contains(&b'\n') && is_complete(&self.text()) {
             self.end = Some(LineEnd::Complete);
         } else if self.tokens.len() >= max_tokens {

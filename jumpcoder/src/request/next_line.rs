@@ -35,7 +35,7 @@ struct Ahead {
 /// G's sequence and the lines in progress.
 pub struct NextLine {
     owner: Owner,
-    /// Begins with the program; then come the tokens of the lines in progress.
+    /// Begins with the program, or its settled tokens; then come those of the lines in progress.
     sequence: SequenceId,
     writer: LineWriter,
     /// What G chose after the sequence's tokens, once the line is complete.
@@ -88,7 +88,7 @@ impl NextLine {
         }
     }
 
-    /// The sequence, to fork from: it begins with the program.
+    /// The sequence, to fork from: it begins with the program's settled tokens at least.
     pub fn sequence(&self) -> SequenceId {
         self.sequence
     }
@@ -318,6 +318,7 @@ impl NextLine {
         let room = room.min(cx.max_draft_len(Role::Generation));
         let line = self.draft.iter().take_while(is_of_line).take(room);
         let num_before = tokens.len();
+        assert_eq!(model.engine.tokens(self.sequence).len() + num_before, len, "nothing else");
         tokens.extend(line);
         let draft_len = tokens.len() - num_before;
         self.ordered.verify = draft_len;

@@ -80,41 +80,26 @@ impl F32Line {
 }
 
 /// A line of quants of up to 8 bits.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(64))]
-pub struct EightBitLine([u32; NUM_LANES]);
-
-impl Line for EightBitLine {
-    type Weight = u8;
-    const TILE_LINES: usize = 8;
-    const IS_SCALED: bool = true;
-
-    #[inline(always)]
-    fn input<V: F32x16>(&self, input: usize) -> V {
-        V::from_bits_of(&self.0, 8 * input as u32, 255)
-    }
-
-    fn set(&mut self, input: usize, lane: usize, weight: u8) {
-        self.0[lane] |= u32::from(weight) << (8 * input);
-    }
-}
-
+pub type EightBitLine = QuantLine<8>;
 /// A line of quants of up to 4 bits.
+pub type FourBitLine = QuantLine<4>;
+
+/// A line of quants of up to BITS bits, which divide a word. A tile has as many lines.
 #[derive(Clone, Copy, Default)]
 #[repr(C, align(64))]
-pub struct FourBitLine([u32; NUM_LANES]);
+pub struct QuantLine<const BITS: usize>([u32; NUM_LANES]);
 
-impl Line for FourBitLine {
+impl<const BITS: usize> Line for QuantLine<BITS> {
     type Weight = u8;
-    const TILE_LINES: usize = 4;
+    const TILE_LINES: usize = BITS;
     const IS_SCALED: bool = true;
 
     #[inline(always)]
     fn input<V: F32x16>(&self, input: usize) -> V {
-        V::from_bits_of(&self.0, 4 * input as u32, 15)
+        V::from_bits_of(&self.0, (BITS * input) as u32, (1 << BITS) - 1)
     }
 
     fn set(&mut self, input: usize, lane: usize, weight: u8) {
-        self.0[lane] |= u32::from(weight) << (4 * input);
+        self.0[lane] |= u32::from(weight) << (BITS * input);
     }
 }
